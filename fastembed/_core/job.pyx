@@ -1,0 +1,25 @@
+"""Job: numbered chunks of work that the threads of one run share (csrc/job.h)."""
+
+
+cdef class Job:
+    """Chunks ``first .. chunks-1``; workers take them one by one, in order, each once."""
+
+    def __cinit__(self, int64_t chunks, int64_t first=0):
+        fe_job_init(&self.c, first, chunks)
+
+    @property
+    def chunks(self):
+        return self.c.chunks
+
+    @property
+    def done(self):
+        """Units of work finished so far (words, bytes, rows: the worker's choice)."""
+        return fe_job_done(&self.c)
+
+    @property
+    def stopped(self):
+        return bool(fe_job_stopped(&self.c))
+
+    def stop(self):
+        """Ask the workers to return before their next chunk."""
+        fe_job_stop(&self.c)

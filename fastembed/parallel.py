@@ -1,0 +1,76 @@
+"""run(): the only place where fastembed starts threads.
+
+Workers are Python threads that make one call each into Cython and work there without the GIL, taking chunk numbers
+from a shared Job. The main thread only waits, so Ctrl-C, progress and callbacks work, also with one thread.
+"""
+
+import os
+import threading
+
+from .errors import ParameterError
+
+POLL_SECONDS = 0.05  # how late the main thread may notice the end of a run, and how often it reports
+
+
+def default_threads():
+    """CPUs that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1
+
+
+def check_threads(threads):
+    """``threads`` as a number of at least 1; None means every CPU this process may use."""
+    if threads is None:
+        return default_threads()
+    if isinstance(threads, bool) or not hasattr(threads, "__index__") or not 1 <= int(threads) <= 4096:
+        raise ParameterError(f"threads={threads!r}: give a whole number from 1 to 4096, or None for every CPU")
+    return int(threads)
+
+
+def run(work, job, threads=None, progress=None):
+    """Call ``work(job, number)`` in ``threads`` threads at once and wait for all of them.
+
+    Parameters
+    ----------
+    work : callable(job, worker_number); makes one nogil call that loops over ``job``'s chunks.
+    job : fastembed._core.job.Job
+    threads : how many workers; None means one for each CPU.
+    progress : callable(job) or None; called in the main thread about 20 times a second and once at the end.
+
+    Any exception (Ctrl-C, an error in a worker or in ``progress``) stops the job, waits for the workers and is
+    raised again; of several worker errors the first wins.
+    """
+    threads = check_threads(threads)
+    errors = []
+    pending = threading.Semaphore(0)
+
+    def body(number):
+        try:
+            work(job, number)
+        except BaseException as error:
+            job.stop()
+            errors.append(error)
+        finally:
+            pending.release()
+
+    crew = [threading.Thread(target=body, args=(n,), name=f"fastembed-{n}", daemon=True) for n in range(threads)]
+    try:
+        for thread in crew:
+            thread.start()
+        for _ in crew:
+            while not pending.acquire(timeout=POLL_SECONDS):
+                if progress is not None:
+                    progress(job)
+        if progress is not None:
+            progress(job)
+    except BaseException:
+        job.stop()
+        raise
+    finally:
+        for thread in crew:
+            if thread.ident is not None:
+                thread.join()
+    if errors:
+        raise errors[0]

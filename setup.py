@@ -1,0 +1,68 @@
+"""Builds the Cython modules of fastembed._core over the C kernels of csrc/.
+
+FASTEMBED_BUILD = release (default) | debug | coverage | sanitize picks the flavour. There is no -march=native:
+kernels for every instruction set are compiled and one is chosen at run time (csrc/dispatch.c).
+"""
+
+import os
+import sys
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+# module of fastembed._core -> the C files that it alone links
+MODULES = {
+    "simd": ["dispatch.c", "kernels_base.c", "kernels_avx2.c", "kernels_avx512.c"],
+    "job": [],
+}
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "cdivision": True,
+    "initializedcheck": False,
+    "freethreading_compatible": True,
+}
+
+WINDOWS = sys.platform == "win32"
+COMMON = [] if WINDOWS else ["-Wall", "-Wextra", "-fno-math-errno", "-fno-trapping-math"]
+FLAVOURS = {  # name -> (compiler flags, linker flags, directives)
+    "release": (["/O2"] if WINDOWS else ["-O3"], [], {}),
+    "debug": (["-O1", "-g"], [], {"boundscheck": True, "wraparound": True, "initializedcheck": True}),
+    "coverage": (["-O0", "-g", "-DCYTHON_TRACE_NOGIL=1"], [], {"linetrace": True}),
+    "sanitize": (
+        ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
+        ["-fsanitize=address,undefined"],
+        {},
+    ),
+}
+
+
+def extensions(flavour):
+    """The Extension list of one build flavour."""
+    if flavour not in FLAVOURS:
+        raise SystemExit(f"FASTEMBED_BUILD={flavour!r}: use one of {', '.join(FLAVOURS)}")
+    compile_flags, link_flags, directives = FLAVOURS[flavour]
+    modules = [
+        Extension(
+            f"fastembed._core.{name}",
+            [f"fastembed/_core/{name}.pyx", *(f"csrc/{source}" for source in sources)],
+            include_dirs=["csrc"],
+            depends=[f"csrc/{header}" for header in sorted(os.listdir("csrc"))],
+            extra_compile_args=COMMON + compile_flags,
+            extra_link_args=link_flags,
+        )
+        for name, sources in MODULES.items()
+    ]
+    return cythonize(
+        modules,
+        build_dir=f"build/cython-{flavour}",
+        compiler_directives=DIRECTIVES | directives,
+        include_path=["."],
+        quiet=True,
+    )
+
+
+if __name__ == "__main__":
+    setup(ext_modules=extensions(os.environ.get("FASTEMBED_BUILD", "release")))
