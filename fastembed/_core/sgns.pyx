@@ -1,0 +1,356 @@
+"""The training loop of skip-gram and CBOW, with negative sampling or hierarchical softmax.
+
+Names: T tokens of the corpus, W types (distinct tokens), V words of the model, D dimension, D' its padded row length.
+A chunk is a fixed range of token positions. Everything random is a function of (seed, epoch, position or chunk) and
+the learning rate of the position, so neither depends on the number of threads.
+
+Threads update shared rows without locks (Hogwild: Recht et al. 2011). An update may get lost when two threads write
+the same row at once; rows are many, collisions few, and the loss is kept per chunk, so it has no race. With one
+thread there is none at all and a run is reproducible bit by bit.
+"""
+import numpy as np
+
+from fastembed.memory import zeros
+
+from libc.math cimport isfinite
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from fastembed._core.job cimport Job, fe_job, fe_job_add, fe_job_stop, fe_job_take
+from fastembed._core.random cimport fe_alias, fe_alias_draw, fe_rng, fe_rng_at, fe_rng_below, fe_rng_keyed
+from fastembed._core.simd cimport fe_kernels, fe_loss, fe_step, kernels, step_scratch
+
+cdef enum:
+    AHEAD = 3          # centre words whose rows are fetched into the cache before they are needed
+    RING = 4           # a power of two above AHEAD
+
+
+cdef extern from "fe.h" nogil:
+    void prefetch_write "FE_PREFETCH_WRITE" (const void *address)
+
+
+cdef struct Gate:
+    uint32_t keep      # a token stays if its 32 random bits are below keep, or keep is all ones
+    int32_t row        # its row in the model's matrices, -1 for none
+
+
+cdef struct Plan:                 # what all workers share and none changes, but for the two matrices
+    const int32_t *ids            # (T,) type of each token
+    const int64_t *offsets        # (sentences + 1,)
+    const Gate *gates             # (W,)
+    float *inputs                 # (V, D')
+    float *outputs                # (V, D'), or (V - 1, D') inner nodes
+    const fe_alias *noise         # (V,)
+    const int64_t *path_offsets   # (V + 1,)
+    const int32_t *path_nodes
+    const uint8_t *path_labels
+    int64_t tokens, sentences, chunk_tokens
+    int32_t words
+    int stride, window, negative, longest_path
+    bint cbow, hierarchical, dynamic_window, mean_gradient
+    uint64_t seed
+    int64_t epoch
+    double lr, min_lr, position, horizon     # learning rate: linear from lr at 0 to min_lr at horizon tokens
+
+
+cdef struct Kept:                 # the tokens of a chunk, and around it, that subsampling lets through
+    int32_t *rows                 # (n,)
+    int32_t *first                # (n,) where the sentence of each begins ...
+    int32_t *last                 # ... and ends, both inclusive
+    int n, begin, end             # centres are begin .. end-1, the others their context
+
+
+cdef struct Scratch:              # what one worker owns
+    Kept kept
+    fe_step step
+    fe_loss loss
+    fe_rng rng
+    int32_t *negatives            # (RING, negative)
+    uint8_t *labels
+    float *hidden                 # (2, D') CBOW's mean and what it was
+    float *hidden_rows[1]
+
+
+cdef inline bint stays(const Plan *plan, const fe_rng *coins, int64_t position) noexcept nogil:
+    cdef Gate gate = plan.gates[plan.ids[position]]
+    if gate.row < 0:
+        return False
+    return gate.keep == 0xFFFFFFFFu or <uint32_t>(fe_rng_at(coins, position) >> 32) < gate.keep
+
+
+cdef int64_t sentence_of(const Plan *plan, int64_t position) noexcept nogil:
+    """Number of the sentence that holds the token at position, by bisection."""
+    cdef int64_t low = 0, high = plan.sentences, middle
+    while high - low > 1:
+        middle = (low + high) // 2
+        if plan.offsets[middle] <= position:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+cdef void keep_sentence(const Plan *plan, const fe_rng *coins, int64_t begin, int64_t end, Kept *kept,
+                        int64_t sentence_begin, int64_t sentence_end) noexcept nogil:
+    """Append the kept tokens begin .. end-1 of one sentence, with up to `window` kept ones on either side."""
+    cdef int start = kept.n, n = kept.n, found = 0
+    cdef int64_t p = begin
+    while p > sentence_begin and found < plan.window:
+        p -= 1
+        found += stays(plan, coins, p)
+    while p < begin:
+        if stays(plan, coins, p):
+            kept.rows[n] = plan.gates[plan.ids[p]].row
+            n += 1
+        p += 1
+    if found:
+        kept.begin = n
+    while p < end:
+        kept.rows[n] = plan.gates[plan.ids[p]].row
+        n += stays(plan, coins, p)
+        p += 1
+    kept.end = n
+    found = 0
+    while p < sentence_end and found < plan.window:
+        if stays(plan, coins, p):
+            kept.rows[n] = plan.gates[plan.ids[p]].row
+            n += 1
+            found += 1
+        p += 1
+    for i in range(start, n):
+        kept.first[i] = start
+        kept.last[i] = n - 1
+    kept.n = n
+
+
+cdef void keep_chunk(const Plan *plan, int64_t begin, int64_t end, Kept *kept) noexcept nogil:
+    """The centres and contexts of the tokens begin .. end-1. A window reaches over the chunk's borders."""
+    cdef fe_rng coins = fe_rng_keyed(plan.seed, plan.epoch, 0xC0)
+    cdef int64_t s = sentence_of(plan, begin), p = begin, stop
+    kept.n = kept.begin = kept.end = 0
+    while p < end:
+        stop = min(end, plan.offsets[s + 1])
+        if stop > p:
+            keep_sentence(plan, &coins, p, stop, kept, plan.offsets[s], plan.offsets[s + 1])
+        p = stop
+        s += 1
+
+
+cdef inline void fetch_row(const float *row, int width) noexcept nogil:
+    cdef int k
+    for k in range(0, width, 16):
+        prefetch_write(row + k)
+
+
+cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """Draw centre c's negatives and begin to fetch what it will need."""
+    cdef Kept *kept = &scratch.kept
+    cdef int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
+    cdef int k
+    if c >= kept.end:
+        return
+    for k in range(plan.negative):
+        negatives[k] = fe_alias_draw(plan.noise, plan.words, &scratch.rng)
+        fetch_row(plan.outputs + <int64_t>negatives[k] * plan.stride, plan.stride)
+    if not plan.hierarchical:
+        fetch_row(plan.outputs + <int64_t>kept.rows[c] * plan.stride, plan.stride)
+    if c + plan.window < kept.n:
+        fetch_row(plan.inputs + <int64_t>kept.rows[c + plan.window] * plan.stride, plan.stride)
+
+
+cdef inline int gather_inputs(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """Point step.inputs at the context words of centre c; returns how many."""
+    cdef Kept *kept = &scratch.kept
+    cdef int reach = plan.window, i, n = 0
+    if plan.dynamic_window:
+        reach = 1 + <int>fe_rng_below(&scratch.rng, plan.window)
+    for i in range(max(c - reach, kept.first[c]), c):
+        scratch.step.inputs[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
+        n += 1
+    for i in range(c + 1, min(c + reach, kept.last[c]) + 1):
+        scratch.step.inputs[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
+        n += 1
+    return n
+
+
+cdef inline int gather_outputs(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """Point step.outputs at centre c and its negatives, or at its path through the tree; returns how many."""
+    cdef int32_t word = scratch.kept.rows[c]
+    cdef const int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
+    cdef int64_t p, begin
+    cdef int k, n = 0
+    if plan.hierarchical:
+        begin = plan.path_offsets[word]
+        for p in range(begin, plan.path_offsets[word + 1]):
+            scratch.step.outputs[n] = plan.outputs + <int64_t>plan.path_nodes[p] * plan.stride
+            n += 1
+        scratch.step.labels = plan.path_labels + begin
+        return n
+    scratch.step.outputs[0] = plan.outputs + <int64_t>word * plan.stride
+    n = 1
+    for k in range(plan.negative):
+        if negatives[k] != word:
+            scratch.step.outputs[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
+            n += 1
+    return n
+
+
+cdef inline void cbow_step(const Plan *plan, Scratch *scratch, int n) noexcept nogil:
+    """The mean of the context rows meets the outputs; each context row gets its share of the mean's gradient.
+
+    h = 1/n sum x_i, so dL/dx_i = 1/n dL/dh. word2vec.c and gensim add the whole dL/dh (mean_gradient off).
+    """
+    cdef float **contexts = scratch.step.inputs
+    kernels.mean(<const float *const *>contexts, n, plan.stride, scratch.hidden)
+    memcpy(scratch.hidden + plan.stride, scratch.hidden, sizeof(float) * plan.stride)
+    scratch.step.inputs = scratch.hidden_rows
+    scratch.step.n_inputs = 1
+    kernels.step(&scratch.step, &scratch.loss)
+    scratch.step.inputs = contexts
+    kernels.spread(contexts, n, plan.stride, scratch.hidden, 1.0 / n if plan.mean_gradient else 1.0)
+
+
+cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noexcept nogil:
+    """Train on the centres of one chunk; returns how many predictions were made."""
+    cdef int64_t begin = chunk * plan.chunk_tokens, end = min(begin + plan.chunk_tokens, plan.tokens)
+    cdef double progress = (plan.position + begin) / plan.horizon
+    cdef int64_t predictions = 0
+    cdef int c, n
+    keep_chunk(plan, begin, end, &scratch.kept)
+    scratch.rng = fe_rng_keyed(plan.seed, plan.epoch, 0x100 + <uint64_t>chunk)
+    scratch.step.lr = plan.lr + (plan.min_lr - plan.lr) * progress
+    for c in range(scratch.kept.begin, scratch.kept.begin + AHEAD):
+        look_ahead(plan, scratch, c)
+    for c in range(scratch.kept.begin, scratch.kept.end):
+        look_ahead(plan, scratch, c + AHEAD)
+        n = gather_inputs(plan, scratch, c)
+        if n == 0:
+            continue
+        scratch.step.n_outputs = gather_outputs(plan, scratch, c)
+        scratch.step.n_inputs = n
+        if plan.cbow:
+            cbow_step(plan, scratch, n)
+            predictions += 1
+        else:
+            kernels.step(&scratch.step, &scratch.loss)
+            predictions += n
+    return predictions
+
+
+cdef void train_chunks(const Plan *plan, Scratch *scratch, fe_job *job, double[::1] loss,
+                       int64_t[::1] predictions) noexcept nogil:
+    """Work until no chunk is left; a loss that is no number stops the run."""
+    cdef int64_t chunk = fe_job_take(job)
+    while chunk >= 0:
+        scratch.loss.total = 0
+        predictions[chunk] = train_chunk(plan, scratch, chunk)
+        kernels.settle(&scratch.loss)
+        loss[chunk] = scratch.loss.total
+        if not isfinite(loss[chunk]):
+            fe_job_stop(job)
+        fe_job_add(job, min(plan.chunk_tokens, plan.tokens - chunk * plan.chunk_tokens))
+        chunk = fe_job_take(job)
+
+
+cdef class Worker:
+    """The memory of one thread; numpy owns it."""
+    cdef Scratch c
+    cdef list arrays
+
+    cdef void *room(self, Py_ssize_t count, dtype) except NULL:
+        """A new zeroed array of count items, aligned to cache lines and owned by this worker."""
+        array = zeros((count,), dtype)
+        self.arrays.append(array)
+        return <void *><size_t>array.ctypes.data
+
+
+cdef Worker new_worker(const Plan *plan):
+    cdef Worker worker = Worker()
+    cdef Scratch *c = &worker.c
+    cdef Py_ssize_t tokens = plan.chunk_tokens + 2 * plan.window + 1
+    cdef int inputs = 1 if plan.cbow else 2 * plan.window
+    cdef int outputs = plan.longest_path if plan.hierarchical else 1 + plan.negative
+    worker.arrays = []
+    c.kept.rows = <int32_t *>worker.room(tokens, np.int32)
+    c.kept.first = <int32_t *>worker.room(tokens, np.int32)
+    c.kept.last = <int32_t *>worker.room(tokens, np.int32)
+    c.negatives = <int32_t *>worker.room(RING * max(1, plan.negative), np.int32)
+    c.labels = <uint8_t *>worker.room(1 + plan.negative, np.uint8)
+    c.labels[0] = 1
+    c.hidden = <float *>worker.room(2 * plan.stride, np.float32)
+    c.hidden_rows[0] = c.hidden
+    c.step.inputs = <float **>worker.room(2 * plan.window, np.intp)
+    c.step.copies = <float **>worker.room(inputs, np.intp)
+    c.step.outputs = <float **>worker.room(outputs, np.intp)
+    c.step.labels = c.labels
+    c.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
+    c.step.width = plan.stride
+    kernels.settle(&c.loss)
+    return worker
+
+
+cdef class Trainer:
+    """A model's matrices, its corpus and its settings, ready to train one epoch after the other.
+
+    Parameters
+    ----------
+    corpus : (ids int32 (T,), offsets int64 (S + 1,), gates uint32 (W, 2)): a gate is the keep threshold of a type
+        and its row in the matrices (2^32 - 1 for none).
+    inputs, outputs : float32 (V, D'), trained in place; D' is a multiple of FE_PAD and the padding is zero.
+    noise : uint32 (V, 2) alias table, or None
+    paths : (offsets int64 (V + 1,), nodes int32, labels uint8) of the Huffman tree, or None; exactly one is given.
+    settings : dict with window, negative, cbow, dynamic_window, mean_gradient, seed, chunk_tokens
+    """
+    cdef Plan plan
+    cdef object held          # keeps the arrays behind the pointers alive
+    cdef readonly int64_t chunks
+
+    def __init__(self, corpus, inputs, outputs, noise, paths, settings):
+        cdef const int32_t[::1] ids = corpus[0]
+        cdef const int64_t[::1] offsets = corpus[1]
+        cdef const uint32_t[:, ::1] gates = corpus[2]
+        cdef float[:, ::1] input_rows = inputs, output_rows = outputs
+        self.held = (corpus, inputs, outputs, noise, paths)
+        if ids.shape[0] == 0 or offsets.shape[0] < 2 or offsets[offsets.shape[0] - 1] != ids.shape[0]:
+            raise ValueError("sentence offsets do not fit the tokens")
+        if input_rows.shape[1] != output_rows.shape[1] or input_rows.shape[1] % 16:
+            raise ValueError("row lengths differ or are no multiple of 16")
+        self.plan.ids, self.plan.tokens = &ids[0], ids.shape[0]
+        self.plan.offsets, self.plan.sentences = &offsets[0], offsets.shape[0] - 1
+        self.plan.gates = <const Gate *>&gates[0, 0]
+        self.plan.inputs, self.plan.outputs = &input_rows[0, 0], &output_rows[0, 0]
+        self.plan.words, self.plan.stride = input_rows.shape[0], input_rows.shape[1]
+        self.plan.window, self.plan.negative = settings["window"], settings["negative"]
+        self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
+        self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]
+        self.plan.chunk_tokens = settings["chunk_tokens"]
+        if paths is not None:
+            self.set_paths(*paths)
+        else:
+            self.set_noise(noise)
+        self.chunks = (self.plan.tokens + self.plan.chunk_tokens - 1) // self.plan.chunk_tokens
+
+    def set_noise(self, const uint32_t[:, ::1] noise):
+        self.plan.noise = <const fe_alias *>&noise[0, 0]
+
+    def set_paths(self, const int64_t[::1] offsets, const int32_t[::1] nodes, const uint8_t[::1] labels):
+        self.plan.hierarchical = True
+        self.plan.negative = 0
+        self.plan.path_offsets, self.plan.path_nodes, self.plan.path_labels = &offsets[0], &nodes[0], &labels[0]
+        self.plan.longest_path = np.diff(offsets).max()
+
+    def train(self, Job job, int64_t epoch, schedule, double[::1] loss, int64_t[::1] predictions):
+        """One thread's part of an epoch. Call it through parallel.run with a Job of `chunks` chunks.
+
+        Parameters
+        ----------
+        schedule : (lr, min_lr, position, horizon): the learning rate falls linearly from lr at token 0 to min_lr at
+            token `horizon`; `position` counts the tokens trained before this epoch.
+        loss, predictions : (chunks,) out: the sum of -log p of each chunk and how many predictions made it.
+        """
+        cdef Plan plan = self.plan
+        cdef Worker worker = new_worker(&plan)
+        plan.epoch = epoch
+        plan.lr, plan.min_lr, plan.position, plan.horizon = schedule
+        with nogil:
+            train_chunks(&plan, &worker.c, &job.c, loss, predictions)
