@@ -53,4 +53,10 @@ static inline int64_t fe_job_done(fe_job *job)
     return atomic_load_explicit(&job->done, memory_order_relaxed);
 }
 
+/* The first chunk not taken, or beyond the last. */
+static inline int64_t fe_job_next(fe_job *job)
+{
+    return atomic_load_explicit(&job->next, memory_order_relaxed);
+}
+
 #endif

@@ -10,6 +10,7 @@ cdef extern from "job.h" nogil:
     int64_t fe_job_take(fe_job *job)
     void fe_job_add(fe_job *job, int64_t units)
     int64_t fe_job_done(fe_job *job)
+    int64_t fe_job_next(fe_job *job)
 
 
 cdef class Job:

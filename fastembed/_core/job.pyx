@@ -23,3 +23,8 @@ cdef class Job:
     def stop(self):
         """Ask the workers to return before their next chunk."""
         fe_job_stop(&self.c)
+
+    @property
+    def next(self):
+        """The first chunk that nobody has taken; after a run all before it are finished."""
+        return min(fe_job_next(&self.c), self.c.chunks)

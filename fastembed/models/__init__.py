@@ -1,0 +1,32 @@
+"""The registry of models: the name on the command line -> the class."""
+
+from importlib import import_module
+
+from ..errors import FormatError
+
+MODELS = {  # name -> (module, class)
+    "skipgram": ("word2vec", "SkipGram"),
+    "cbow": ("word2vec", "CBOW"),
+}
+
+
+def names():
+    """Names of all models."""
+    return list(MODELS)
+
+
+def get(name):
+    """The class of a model by its registered name (KeyError if there is none)."""
+    module, class_name = MODELS[name]
+    return getattr(import_module(f"{__name__}.{module}"), class_name)
+
+
+def from_native(path, tensors, meta):
+    """The model of a native file (fastembed.io.native), ready to use or to train further.
+
+    Raises FormatError if the file's class is unknown or its arrays do not fit together.
+    """
+    for name, (_, class_name) in MODELS.items():
+        if class_name == meta.get("class"):
+            return get(name).from_native(path, tensors, meta)
+    raise FormatError(path, f"holds a {meta.get('class')!r}, which this version of fastembed does not know")

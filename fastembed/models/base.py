@@ -1,0 +1,85 @@
+"""Estimator: what every model shares. Parameters as in scikit-learn, saving, the training history."""
+
+import inspect
+import json
+
+from ..errors import NotFittedError, ParameterError
+from .parameters import Parameter
+
+
+class Estimator:
+    """Base of all models; subclasses assign `Parameter`s in their body and write ``fit``.
+
+    Works in scikit-learn's clone, Pipeline and GridSearchCV without importing scikit-learn.
+    """
+
+    parameters: dict[str, Parameter] = {}
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        own = {name: value for name, value in vars(cls).items() if isinstance(value, Parameter)}
+        cls.parameters = {**cls.parameters, **own}
+        cls.__signature__ = inspect.Signature(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=parameter.default)
+            for name, parameter in cls.parameters.items()
+        )
+        cls.__doc__ = (cls.__doc__ or "").rstrip() + _parameter_section(cls.parameters)
+
+    def __init__(self, **parameters):
+        for name, parameter in self.parameters.items():
+            setattr(self, name, parameter.default)
+        self.history = []
+        self.set_params(**parameters)
+
+    def get_params(self, deep=True):
+        """The parameters as a dict (scikit-learn's contract)."""
+        return {name: getattr(self, name) for name in self.parameters}
+
+    def set_params(self, **parameters):
+        """Change parameters; returns self. Raises ParameterError for unknown names and impossible values."""
+        for name, value in parameters.items():
+            if name not in self.parameters:
+                known = ", ".join(self.parameters)
+                raise ParameterError(f"{type(self).__name__} has no parameter {name!r}; it has {known}")
+            self.parameters[name].check(name, value)
+            setattr(self, name, value)
+        return self
+
+    def check_params(self):
+        """Raise ParameterError if an attribute was set to what its parameter does not allow."""
+        for name, parameter in self.parameters.items():
+            parameter.check(name, getattr(self, name))
+
+    def __repr__(self):
+        changed = (f"{k}={v!r}" for k, v in self.get_params().items() if v != self.parameters[k].default)
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _fitted(self, value):
+        """value, or NotFittedError if it is None."""
+        if value is None:
+            raise NotFittedError(f"this {type(self).__name__} has not been fitted; call fit(corpus) first")
+        return value
+
+    def _meta(self):
+        """The texts that every saved model carries besides its arrays."""
+        return {
+            "class": type(self).__name__,
+            "params": json.dumps(self.get_params(), default=_plain),
+            "history": json.dumps(self.history),
+        }
+
+    def _restore_meta(self, meta):
+        self.set_params(**json.loads(meta["params"]))
+        self.history = json.loads(meta["history"])
+
+
+def _plain(number):
+    """numpy's scalars as Python's, for JSON."""
+    return number.item()
+
+
+def _parameter_section(parameters):
+    lines = ["\n\n    Parameters\n    ----------"]
+    for name, parameter in parameters.items():
+        lines.append(f"    {name} : {parameter.kind.__name__}, default {parameter.default!r}: {parameter.help}")
+    return "\n".join(lines) + "\n"

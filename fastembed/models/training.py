@@ -1,0 +1,218 @@
+"""The loop around training: epochs, progress, callbacks, checkpoints, stopping, and where a run stands.
+
+The work itself is a trainer's (fastembed._core): it has ``chunks`` and ``train(job, epoch, schedule, loss,
+predictions)``, which every thread calls once a run. A run may stop between any two chunks and go on later; with one
+thread the result is then the same as without the stop, bit for bit.
+"""
+
+import os
+import re
+import time
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .. import parallel
+from .._core.job import Job
+from ..errors import CorpusError, ParameterError, TrainingError
+
+
+@dataclass
+class Position:
+    """How far a run has come in its corpus."""
+
+    corpus: str = ""  # fingerprint of the corpus
+    epoch: int = 0  # epochs finished
+    chunk: int = 0  # chunks finished of the epoch under way
+    seconds: float = 0.0  # spent in the epoch under way
+    loss: np.ndarray = field(default_factory=lambda: np.zeros(0))  # (chunks,) sums of -log p
+    predictions: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # (chunks,)
+
+    def begin_epoch(self, chunks):
+        """Forget the last epoch's figures, unless this one is under way."""
+        if self.chunk == 0:
+            self.seconds, self.loss, self.predictions = 0.0, np.zeros(chunks), np.zeros(chunks, np.int64)
+
+    def mean_loss(self):
+        """Mean -log p of a prediction so far in this epoch."""
+        return float(self.loss.sum() / max(1, self.predictions.sum()))
+
+
+def fingerprint(encoded):
+    """A short text that differs for corpora that differ."""
+    ids = np.ascontiguousarray(encoded.ids[:: max(1, len(encoded.ids) // 65536)])
+    marks = (zlib.crc32(array) for array in (encoded.vocab.blob, encoded.offsets[-65536:], ids))
+    return "-".join(map(str, (len(encoded.ids), len(encoded.offsets) - 1, *marks)))
+
+
+class Checkpoint:
+    """Saves a model now and then while it trains.
+
+    Parameters
+    ----------
+    folder : where ``checkpoint.fe`` is kept; made if it is missing. None never saves.
+    every : epochs (a whole number) or time ("30s", "10m", "2h") between saves; the end of training always saves.
+    """
+
+    UNITS = {"s": 1, "m": 60, "h": 3600}
+
+    def __init__(self, folder, every=1):
+        self.path = None if folder is None else os.path.join(os.fspath(folder), "checkpoint.fe")
+        text = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", every) if isinstance(every, str) else None
+        self.seconds = float(text[1]) * self.UNITS[text[2]] if text else None
+        self.epochs = None if text else every
+        whole = hasattr(every, "__index__") and not isinstance(every, bool) and every >= 1
+        if not (self.seconds or (text is None and whole)):
+            raise ParameterError(
+                f'every={every!r}: give a number of epochs from 1, or a time such as "30s", "10m", "2h"'
+            )
+        if self.path is not None:
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        self.saved = time.monotonic()
+
+    def exists(self):
+        """Whether there is one to resume from."""
+        return self.path is not None and os.path.exists(self.path)
+
+    def due(self):
+        """Whether it is time to save in the middle of an epoch."""
+        return self.path is not None and self.seconds is not None and time.monotonic() - self.saved > self.seconds
+
+    def epoch_due(self, epoch):
+        """Whether to save after this many epochs."""
+        return self.path is not None and (self.due() or bool(self.epochs and epoch % self.epochs == 0))
+
+    def save(self, model):
+        """Save now."""
+        if self.path is not None:
+            model.save(self.path)
+            self.saved = time.monotonic()
+
+
+@dataclass
+class Schedule:
+    """Learning rate: linear in the number of tokens seen, from lr to min_lr at the end of the last epoch."""
+
+    lr: float
+    min_lr: float
+    epochs: int
+    tokens: int  # of an epoch
+
+    def at(self, tokens):
+        """The learning rate after so many tokens."""
+        return self.lr + (self.min_lr - self.lr) * tokens / (self.epochs * self.tokens)
+
+    def of_epoch(self, epoch):
+        """What a trainer wants to know: (lr, min_lr, tokens before this epoch, tokens in all)."""
+        return self.lr, self.min_lr, epoch * self.tokens, self.epochs * self.tokens
+
+
+class Loop:
+    """Trains a model from its position to the end of its last epoch.
+
+    Parameters
+    ----------
+    model : has ``threads``, ``history``, ``position`` and ``check_finite()``.
+    trainer : see above.
+    schedule : Schedule
+    callbacks : Callbacks; progress : Progress; checkpoint : Checkpoint
+    """
+
+    def __init__(self, model, trainer, schedule, callbacks, progress, checkpoint):
+        self.model, self.trainer, self.schedule = model, trainer, schedule
+        self.callbacks, self.progress, self.checkpoint = callbacks, progress, checkpoint
+        self.position = model.position
+        self.wants_stop = False
+
+    def run(self):
+        """Train. Whatever is raised (Ctrl-C too), the model stands at a chunk's border and can go on from there."""
+        try:
+            self.wants_stop = self.callbacks.call("on_train_begin", self.model)
+            while self.position.epoch < self.schedule.epochs and not self.wants_stop:
+                self.epoch()
+            self.callbacks.call("on_train_end", self.model)
+            self.checkpoint.save(self.model)
+        finally:
+            self.progress.close()
+
+    def epoch(self):
+        """Finish the epoch under way, or stop in it if a callback asks to."""
+        position = self.position
+        position.begin_epoch(self.trainer.chunks)
+        while position.chunk < self.trainer.chunks and not self.wants_stop:
+            self.chunks()
+            if self.checkpoint.due():
+                self.checkpoint.save(self.model)
+        if position.chunk == self.trainer.chunks:
+            self.finish_epoch()
+
+    def chunks(self):
+        """Train until the epoch ends, a callback asks to stop or a checkpoint is due."""
+        position, job = self.position, Job(self.trainer.chunks, self.position.chunk)
+        epoch_schedule = self.schedule.of_epoch(position.epoch)
+        started = time.perf_counter()
+        before = position.seconds
+        try:
+            parallel.run(
+                lambda job, _: self.trainer.train(
+                    job, position.epoch, epoch_schedule, position.loss, position.predictions
+                ),
+                job,
+                self.model.threads,
+                self.report,
+            )
+        finally:
+            position.chunk = job.next
+            position.seconds = before + time.perf_counter() - started
+        self.check_loss()
+
+    def report(self, job):
+        """Tell the progress bar and the callbacks; runs in the main thread while the workers work."""
+        position, schedule = self.position, self.schedule
+        done = min(schedule.tokens, int(schedule.tokens * position.chunk / self.trainer.chunks) + job.done)
+        words = position.epoch * schedule.tokens + done
+        facts = {
+            "epoch": position.epoch + 1,
+            "words": words,
+            "total_words": schedule.epochs * schedule.tokens,
+            "words_per_second": self.progress.rate(words),
+            "loss": position.mean_loss(),
+            "lr": schedule.at(words),
+        }
+        self.progress.update(facts)
+        self.wants_stop |= self.callbacks.call("on_progress", self.model, facts)
+        if self.wants_stop or self.checkpoint.due():
+            job.stop()
+
+    def finish_epoch(self):
+        """Write the epoch into the history and tell everybody."""
+        position = self.position
+        if not position.predictions.any():
+            raise CorpusError("nothing to learn: no word of the vocabulary has another one beside it in its sentence")
+        self.model.check_finite()
+        position.epoch, position.chunk = position.epoch + 1, 0
+        record = {
+            "epoch": len(self.model.history) + 1,
+            "loss": position.mean_loss(),
+            "words_per_second": self.schedule.tokens / max(position.seconds, 1e-9),
+            "lr": self.schedule.at(position.epoch * self.schedule.tokens),
+            "seconds": position.seconds,
+        }
+        self.model.history.append(record)
+        self.progress.epoch(record)
+        self.wants_stop |= self.callbacks.call("on_epoch_end", self.model, record)
+        if self.checkpoint.epoch_due(position.epoch):
+            self.checkpoint.save(self.model)
+
+    def check_loss(self):
+        """Raise TrainingError if numbers have overflowed."""
+        bad = np.flatnonzero(~np.isfinite(self.position.loss))
+        if len(bad):
+            token = self.position.epoch * self.schedule.tokens + int(
+                bad[0] * self.schedule.tokens / self.trainer.chunks
+            )
+            raise TrainingError(
+                f"the loss became {self.position.loss[bad[0]]} near token {token:,} (epoch {self.position.epoch + 1}) at "
+                f"learning rate {self.schedule.at(token):.3g}: numbers overflowed; use a smaller lr"
+            )

@@ -1,0 +1,324 @@
+"""Word2Vec: skip-gram and CBOW (Mikolov, Chen, Corrado and Dean 2013; Mikolov, Sutskever et al. 2013).
+
+Skip-gram predicts each context word from the centre word, CBOW the centre word from the mean of its context. The full
+softmax over the vocabulary is replaced by negative sampling (tell the word from a few drawn ones) or hierarchical
+softmax (tell left from right at each node on the word's path through a Huffman tree; Morin and Bengio 2005).
+"""
+
+import json
+
+import numpy as np
+
+from .. import memory
+from .._core import sgns, simd
+from ..corpus import Corpus
+from ..errors import CorpusError, FormatError, ParameterError, TrainingError
+from ..io import native
+from ..parallel import check_threads
+from ..vectors import KeyedVectors
+from ..vocab import Vocab
+from .base import Estimator
+from .callbacks import Callbacks
+from .parameters import Real, Switch, Whole
+from .progress import LOG, Progress
+from .training import Checkpoint, Loop, Position, Schedule, fingerprint
+
+NO_ROW = 0xFFFFFFFF  # a type of the corpus that has no row in the matrices
+
+
+class Word2Vec(Estimator):
+    """What SkipGram and CBOW share; use one of them."""
+
+    dim = Whole(100, "length of a vector", low=1, high=1 << 20)
+    window = Whole(5, "context words on either side, at most", low=1, high=10_000)
+    negative = Whole(5, "noise words for each centre word (negative sampling)", low=1, high=10_000)
+    hs = Switch(False, "hierarchical softmax instead of negative sampling")
+    sample = Real(1e-3, "subsampling threshold: words above this share of the text are thinned; 0 keeps all", low=0)
+    min_count = Whole(5, "drop words that occur less often", low=1)
+    max_vocab = Whole(None, "keep this many of the most frequent words; None keeps all", low=2, optional=True)
+    epochs = Whole(5, "passes over the corpus", low=1)
+    lr = Real(0.025, "learning rate at the start", low=1e-12)
+    min_lr = Real(None, "learning rate at the end, reached linearly; None means lr / 10000", low=0, optional=True)
+    ns_exponent = Real(0.75, "noise words are drawn by count ** ns_exponent", low=-10, high=10)
+    dynamic_window = Switch(True, "draw the window of each centre word from 1..window; False always uses window")
+    threads = Whole(None, "worker threads; None means one for each CPU", low=1, high=4096, optional=True)
+    seed = Whole(1, "of all that is random", low=0, high=(1 << 63) - 1)
+
+    cbow = False
+    mean_gradient = True  # of no effect in skip-gram
+
+    def __init__(self, **parameters):
+        super().__init__(**parameters)
+        self.vocab = None
+        self.position = Position()
+        self._inputs = self._outputs = self._wv = None
+
+    @property
+    def wv(self):
+        """The trained vectors as KeyedVectors: a view, not a copy; NotFittedError before fit."""
+        self._fitted(self._inputs)
+        if self._wv is None:
+            self._wv = KeyedVectors(self.vocab, self._inputs[:, : self.dim])
+        return self._wv
+
+    @property
+    def context_vectors(self):
+        """The output side (V, dim) float32: of words, or with hs of the tree's inner nodes (V - 1, dim)."""
+        return self._fitted(self._outputs)[: self._output_rows(), : self.dim]
+
+    def fit(self, corpus, *, callbacks=(), verbose=1, resume=False, checkpoint=None, every=1):
+        """Train on a corpus; returns self.
+
+        Parameters
+        ----------
+        corpus : Corpus, or anything that Corpus takes.
+        callbacks : see fastembed.callbacks.
+        verbose : 0 for silence; else a progress bar on a terminal, log lines of logger "fastembed" elsewhere.
+        resume : go on instead of starting anew. A run that was stopped goes on where it was; a finished model trains
+            `epochs` more on this corpus, whose new words enter the vocabulary.
+        checkpoint : folder to save the whole state to while training; with resume, a new model starts from it.
+        every : how often, in epochs or as a time ("10m").
+
+        Raises CorpusError if there is nothing to learn from, ParameterError for impossible parameters, TrainingError
+        if numbers overflow; a model that had been fitted before is then as it was.
+        """
+        self.check_params()
+        callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
+        encoded = (corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)).encode()
+        mark = fingerprint(encoded)
+        if resume and self._inputs is None and checkpoint.exists():
+            self._set_state(self._read_state(checkpoint.path))
+            if self.position.corpus == mark and self.position.epoch >= self.epochs:
+                return self  # that run was complete
+        before = self._state()
+        in_place = resume and self.position.corpus == mark and self.position.epoch < self.epochs
+        if not in_place:
+            self._begin(encoded.vocab, mark, resume)
+        try:
+            self._loop(encoded, callbacks, verbose, checkpoint).run()
+        except (TrainingError, CorpusError):
+            lost = in_place and not checkpoint.exists()
+            last = self._read_state(checkpoint.path) if checkpoint.exists() else before
+            self._set_state(self._no_state() if lost else last)
+            raise
+        return self
+
+    def save(self, path):
+        """Write the whole state (vectors, both sides; vocabulary; position; history) so that training can go on.
+
+        The file is replaced only when the new one is complete. Vectors alone are saved by ``model.wv.save``.
+        """
+        self._fitted(self._inputs)
+        rows = self._output_rows()
+        position = self.position
+        tensors = {
+            "vectors": self._inputs[:, : self.dim],
+            "context": self._outputs[:rows, : self.dim],
+            "loss": position.loss,
+            "predictions": position.predictions,
+            **native.vocab_tensors(self.vocab),
+        }
+        place = {
+            "corpus": position.corpus,
+            "epoch": position.epoch,
+            "chunk": position.chunk,
+            "seconds": position.seconds,
+        }
+        native.write(path, tensors, self._meta() | {"position": json.dumps(place)})
+
+    @classmethod
+    def from_native(cls, path, tensors, meta):
+        """The model of a native file's arrays and texts; FormatError if they do not fit together."""
+        model = cls()
+        try:
+            model._restore_meta(meta)
+            place = json.loads(meta["position"])
+            position = Position(**place, loss=np.array(tensors["loss"]), predictions=np.array(tensors["predictions"]))
+            vocab = native.vocab_of(path, tensors)
+            vectors, context = tensors["vectors"], tensors["context"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(path, f"is no complete {cls.__name__}: {error}") from error
+        rows = len(vocab) - 1 if model.hs else len(vocab)
+        if vectors.shape != (len(vocab), model.dim) or context.shape != (rows, model.dim):
+            raise FormatError(path, f"{len(vocab)} words of dimension {model.dim} do not fit arrays of {vectors.shape}")
+        if (
+            vectors.dtype != np.float32
+            or context.dtype != np.float32
+            or len(position.loss) != len(position.predictions)
+        ):
+            raise FormatError(path, "holds arrays of another type or length than training needs")
+        model._set_state((vocab, _padded(vectors), _padded(context, len(vocab)), position, model.history))
+        return model
+
+    def check_finite(self):
+        """Raise TrainingError if a vector holds NaN or infinity."""
+        for rows in (self._inputs, self._outputs):
+            for start in range(0, len(rows), 4096):
+                if not np.isfinite(rows[start : start + 4096]).all():
+                    raise TrainingError(
+                        f"vectors hold NaN or infinity after epoch {self.position.epoch + 1}: use a smaller lr than {self.lr:g}"
+                    )
+
+    # -- state: (vocab, inputs (V, D'), outputs (V, D'), position, history); with hs the last output row is unused
+
+    def _state(self):
+        return self.vocab, self._inputs, self._outputs, self.position, list(self.history)
+
+    def _set_state(self, state):
+        self.vocab, self._inputs, self._outputs, self.position, self.history = state
+        self._wv = None
+
+    @staticmethod
+    def _no_state():
+        return None, None, None, Position(), []
+
+    def _read_state(self, path):
+        """The state of a model file of this class and with these parameters."""
+        tensors, meta = native.read(path)
+        if meta.get("class") != type(self).__name__:
+            raise FormatError(path, f"holds a {meta.get('class')}, not a {type(self).__name__}")
+        saved = type(self).from_native(path, tensors, meta)
+        free = ("threads", "epochs")  # what may change between the parts of a run
+        changed = [k for k, v in saved.get_params().items() if k not in free and getattr(self, k) != v]
+        if changed:
+            said = ", ".join(f"{k}={getattr(saved, k)!r}" for k in changed)
+            raise ParameterError(f"the checkpoint {path} was made with {said}; this model has other values")
+        return saved._state()
+
+    def _output_rows(self):
+        return len(self.vocab) - 1 if self.hs else len(self.vocab)
+
+    # -- the beginning of a run
+
+    def _begin(self, types, mark, resume):
+        """New or grown matrices for the corpus whose types are given."""
+        vocab = types.pruned(self.min_count, self.max_vocab)
+        old = self._state() if resume and self._inputs is not None else None
+        if old is None:
+            self._check_vocab(types, vocab)
+            state = (vocab, self._new_rows(len(vocab), 0), memory.zeros((len(vocab), simd.padded(self.dim))))
+            history = []
+        else:
+            state = self._grown(*old[:3], vocab)
+            history = old[4]
+        self._set_state((*state, Position(corpus=mark), history))
+
+    def _check_vocab(self, types, vocab):
+        """CorpusError if nothing can be learned from these words."""
+        if len(types) == 1:
+            raise CorpusError(f"nothing to learn from one word: {types.words[0]!r} is all that the corpus holds")
+        if len(vocab) < 2:
+            raise CorpusError(
+                f"min_count={self.min_count} leaves {len(vocab)} of {len(types)} words and at least 2 are needed; "
+                f"the most frequent, {types.words[0]!r}, occurs {types.counts[0]} times"
+            )
+
+    def _new_rows(self, count, stream):
+        """Rows (count, D'), uniform in +-1/(2 dim), the padding zero."""
+        rows = memory.zeros((count, simd.padded(self.dim)))
+        random = np.random.default_rng((self.seed, stream))
+        for start in range(0, count, 4096):
+            block = rows[start : start + 4096, : self.dim]
+            block[:] = (random.random(block.shape, dtype=np.float32) - 0.5) / self.dim
+        return rows
+
+    def _grown(self, vocab, inputs, outputs, more):
+        """Vocabulary and copies of the rows with the words of another vocabulary added, counts summed."""
+        new = [word for word in more.words if word not in vocab.index]
+        if self.hs and not new:
+            return vocab, inputs.copy(), outputs.copy()
+        words = vocab.words + new
+        counts = np.concatenate([vocab.counts, np.zeros(len(new), np.int64)])
+        index = vocab.index | {word: len(vocab) + i for i, word in enumerate(new)}
+        np.add.at(counts, [index[word] for word in more.words], more.counts)
+        order = sorted(range(len(words)), key=lambda i: (-counts[i], words[i].encode("utf-8", "replace")))
+        grown_inputs = np.concatenate([inputs, self._new_rows(len(new), len(vocab))])[order]
+        grown_outputs = memory.zeros(grown_inputs.shape)
+        if self.hs:
+            LOG.warning("%d new words: the Huffman tree is built anew and its nodes start from zero", len(new))
+        else:
+            grown_outputs[:] = np.concatenate([outputs, np.zeros((len(new), outputs.shape[1]), np.float32)])[order]
+        return Vocab([words[i] for i in order], counts[order]), _padded(grown_inputs), grown_outputs
+
+    def _loop(self, encoded, callbacks, verbose, checkpoint):
+        """Everything that a run needs, put together."""
+        schedule = Schedule(
+            self.lr, self.lr * 1e-4 if self.min_lr is None else self.min_lr, self.epochs, len(encoded.ids)
+        )
+        total, done = self.epochs * schedule.tokens, self.position.epoch * schedule.tokens
+        name = type(self).__name__
+        check_threads(self.threads)
+        return Loop(self, self._trainer(encoded), schedule, callbacks, Progress(name, total, done, verbose), checkpoint)
+
+    def _trainer(self, encoded):
+        """The compiled training loop over this corpus and these matrices."""
+        paths = self.vocab.huffman() if self.hs else None
+        noise = None if self.hs else np.stack([a.view(np.uint32) for a in self.vocab.alias_table(self.ns_exponent)], 1)
+        settings = {
+            "window": self.window,
+            "negative": 0 if self.hs else self.negative,
+            "cbow": self.cbow,
+            "mean_gradient": self.mean_gradient,
+            "dynamic_window": self.dynamic_window,
+            "seed": self.seed,
+            "chunk_tokens": self._chunk_tokens(len(encoded.ids)),
+        }
+        corpus = (encoded.ids, encoded.offsets, self._gates(encoded.vocab))
+        return sgns.Trainer(corpus, self._inputs, self._outputs, noise, paths, settings)
+
+    def _chunk_tokens(self, tokens):
+        """Tokens in a chunk: some milliseconds of work (a run can stop between chunks) and many chunks in an epoch.
+
+        Depends on the parameters and the corpus alone, because chunks have random streams of their own.
+        """
+        outputs = 20 if self.hs else 1 + self.negative
+        flops = 6.0 * self._inputs.shape[1] * outputs * (2 if self.cbow else 2 * self.window)
+        return int(min(4096, max(64, tokens // 256), max(16, 2e8 // flops)))
+
+    def _gates(self, types):
+        """For each type of the corpus its subsampling threshold and its row, (W, 2) uint32."""
+        gates = np.full((len(types), 2), NO_ROW, np.uint32)
+        keep = self.vocab.keep_thresholds(self.sample)
+        if len(self.vocab) <= len(types) and np.array_equal(types.offsets[: len(self.vocab) + 1], self.vocab.offsets):
+            same = np.array_equal(types.blob[: len(self.vocab.blob)], self.vocab.blob)
+        else:
+            same = False
+        if same:
+            gates[: len(keep), 0], gates[: len(keep), 1] = keep, np.arange(len(keep))
+            return gates
+        for number, word in enumerate(types.words):
+            row = self.vocab.index.get(word)
+            if row is not None:
+                gates[number] = keep[row], row
+        return gates
+
+
+def _padded(rows, count=None):
+    """A trainable copy (count, D') of rows (n, dim), zero where there was nothing."""
+    copy = memory.zeros((len(rows) if count is None else count, simd.padded(rows.shape[1])))
+    copy[: len(rows), : rows.shape[1]] = rows
+    return copy
+
+
+class SkipGram(Word2Vec):
+    """Skip-gram: predict the words around a word from it (Mikolov et al. 2013).
+
+    The noise words of a centre word are shared by all of its context words (Ji et al. 2016), which is what makes the
+    step a small matrix product.
+
+    >>> import fastembed as fe
+    >>> model = fe.SkipGram(dim=8, min_count=1, epochs=1).fit(["a b c a b c"] * 20, verbose=0)
+    >>> model.wv.vectors.shape, len(model.history)
+    ((3, 8), 1)
+    """
+
+
+class CBOW(Word2Vec):
+    """Continuous bag of words: predict a word from the mean of the words around it (Mikolov et al. 2013).
+
+    Each context word receives the gradient of the mean, that is its n-th part (Irsoy, Benton and Stratos 2021);
+    word2vec.c and gensim add the whole gradient to each: ``mean_gradient=False`` does the same.
+    """
+
+    mean_gradient = Switch(True, "give context words the gradient of their mean; False adds all of it to each")
+    cbow = True
