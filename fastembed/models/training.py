@@ -64,9 +64,7 @@ class Checkpoint:
         self.epochs = None if text else every
         whole = hasattr(every, "__index__") and not isinstance(every, bool) and every >= 1
         if not (self.seconds or (text is None and whole)):
-            raise ParameterError(
-                f'every={every!r}: give a number of epochs from 1, or a time such as "30s", "10m", "2h"'
-            )
+            raise ParameterError(f'every={every!r}: give a number of epochs from 1, or a time such as "30s" or "10m"')
         if self.path is not None:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self.saved = time.monotonic()
@@ -153,15 +151,12 @@ class Loop:
         epoch_schedule = self.schedule.of_epoch(position.epoch)
         started = time.perf_counter()
         before = position.seconds
+
+        def work(job, _):
+            self.trainer.train(job, position.epoch, epoch_schedule, position.loss, position.predictions)
+
         try:
-            parallel.run(
-                lambda job, _: self.trainer.train(
-                    job, position.epoch, epoch_schedule, position.loss, position.predictions
-                ),
-                job,
-                self.model.threads,
-                self.report,
-            )
+            parallel.run(work, job, self.model.threads, self.report)
         finally:
             position.chunk = job.next
             position.seconds = before + time.perf_counter() - started
@@ -207,12 +202,11 @@ class Loop:
 
     def check_loss(self):
         """Raise TrainingError if numbers have overflowed."""
-        bad = np.flatnonzero(~np.isfinite(self.position.loss))
+        position, schedule = self.position, self.schedule
+        bad = np.flatnonzero(~np.isfinite(position.loss))
         if len(bad):
-            token = self.position.epoch * self.schedule.tokens + int(
-                bad[0] * self.schedule.tokens / self.trainer.chunks
-            )
+            token = position.epoch * schedule.tokens + int(bad[0] * schedule.tokens / self.trainer.chunks)
             raise TrainingError(
-                f"the loss became {self.position.loss[bad[0]]} near token {token:,} (epoch {self.position.epoch + 1}) at "
-                f"learning rate {self.schedule.at(token):.3g}: numbers overflowed; use a smaller lr"
+                f"the loss became {position.loss[bad[0]]} near token {token:,} (epoch {position.epoch + 1}) at learning "
+                f"rate {schedule.at(token):.3g}: numbers overflowed; use a smaller lr"
             )

@@ -140,7 +140,7 @@ class Word2Vec(Estimator):
             raise FormatError(path, f"is no complete {cls.__name__}: {error}") from error
         rows = len(vocab) - 1 if model.hs else len(vocab)
         if vectors.shape != (len(vocab), model.dim) or context.shape != (rows, model.dim):
-            raise FormatError(path, f"{len(vocab)} words of dimension {model.dim} do not fit arrays of {vectors.shape}")
+            raise FormatError(path, f"{len(vocab)} words of dimension {model.dim} do not fit {vectors.shape}")
         if (
             vectors.dtype != np.float32
             or context.dtype != np.float32
@@ -155,8 +155,9 @@ class Word2Vec(Estimator):
         for rows in (self._inputs, self._outputs):
             for start in range(0, len(rows), 4096):
                 if not np.isfinite(rows[start : start + 4096]).all():
+                    epoch = self.position.epoch + 1
                     raise TrainingError(
-                        f"vectors hold NaN or infinity after epoch {self.position.epoch + 1}: use a smaller lr than {self.lr:g}"
+                        f"vectors hold NaN or infinity after epoch {epoch}: use a smaller lr ({self.lr:g})"
                     )
 
     # -- state: (vocab, inputs (V, D'), outputs (V, D'), position, history); with hs the last output row is unused
