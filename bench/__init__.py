@@ -1,0 +1,1 @@
+"""Benchmarks: every case runs ours and the installed peers alternately in one session and prints ratios."""

@@ -1,0 +1,47 @@
+"""fastText's Python package in word mode (minn = maxn = 0) inside a measured process.
+
+fastText 0.9.3 leaves most of its input matrix uninitialised with fewer than 10 threads, so it always gets 10 and is
+confined to as many CPUs as the case allows. It reports no times, so training is the difference of two runs.
+"""
+
+import os
+from time import perf_counter
+
+THREADS = 10
+
+
+def train(job):
+    """From text to a model on disk in one opaque call, and to vectors in word2vec's format outside the time."""
+    import fasttext
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: job["threads"]])
+    start = perf_counter()
+    model = fasttext.train_unsupervised(
+        job["text"],
+        model="skipgram" if job["sg"] else "cbow",
+        dim=job["dim"],
+        ws=job["window"],
+        neg=job["negative"],
+        loss="hs" if job["hs"] else "ns",
+        t=job["sample"],
+        minCount=job["min_count"],
+        epoch=job["epochs"],
+        lr=job["lr"],
+        thread=THREADS,
+        minn=0,
+        maxn=0,
+        verbose=0,
+    )
+    model.save_model(os.path.join(job["folder"], "model"))
+    whole = perf_counter() - start
+    write(job["output"], model.words, model.get_input_matrix())
+    return {"whole": whole}
+
+
+def write(path, words, matrix):
+    """word2vec's binary format of ``matrix`` (at least V, D), one row a word."""
+    with open(path, "wb") as file:
+        file.write(f"{len(words)} {matrix.shape[1]}\n".encode())
+        for word, row in zip(words, matrix, strict=False):
+            file.write(word.encode() + b" " + row.astype("<f4").tobytes() + b"\n")

@@ -1,0 +1,73 @@
+"""gensim inside a measured process."""
+
+import os
+from time import perf_counter
+
+
+def ingest(job):
+    """The vocabulary scan of corpus_file: count and prune (gensim encodes nothing)."""
+    from gensim.models import Word2Vec
+
+    model = Word2Vec(vector_size=1, min_count=job["min_count"], sample=job["sample"], workers=job["threads"])
+    start = perf_counter()
+    words, _ = model.scan_vocab(corpus_file=job["lines"])
+    model.prepare_vocab(min_count=job["min_count"], update=False)
+    return {"seconds": perf_counter() - start, "words": words, "types": len(model.wv)}
+
+
+def train(job):
+    """From text to vectors on disk: vocabulary, training, saving, each timed."""
+    from gensim.models import Word2Vec
+    from gensim.models.word2vec import LineSentence
+
+    start = perf_counter()
+    source = {"corpus_iterable": LineSentence(job["lines"])} if job["iterable"] else {"corpus_file": job["lines"]}
+    model = Word2Vec(
+        vector_size=job["dim"],
+        window=job["window"],
+        negative=job["negative"],
+        hs=int(job["hs"]),
+        sg=int(job["sg"]),
+        sample=job["sample"],
+        min_count=job["min_count"],
+        epochs=job["epochs"],
+        alpha=job["lr"],
+        min_alpha=job["lr"] * 1e-4,
+        workers=job["threads"],
+        seed=job["seed"],
+    )
+    model.build_vocab(**source)
+    ingested = perf_counter()
+    model.train(**source, total_examples=model.corpus_count, total_words=model.corpus_total_words, epochs=job["epochs"])
+    trained = perf_counter()
+    model.wv.save_word2vec_format(job["output"], binary=True)
+    saved = perf_counter()
+    return {"ingest": ingested - start, "train": trained - ingested, "whole": saved - start}
+
+
+def vectors(job):
+    """Read and write a text file of random vectors, then ask for neighbours one by one (there is no batch call)."""
+    from gensim.models import KeyedVectors
+
+    start = perf_counter()
+    kv = KeyedVectors.load_word2vec_format(job["input"])
+    loaded = perf_counter()
+    kv.save_word2vec_format(os.path.join(job["folder"], "copy.txt"))
+    saved = perf_counter()
+    words = kv.index_to_key[: job["queries"]]
+    kv.most_similar(words[0])
+    ready = perf_counter()
+    for word in words:
+        kv.most_similar(word)
+    single = perf_counter() - ready
+    assert len(kv) == job["rows"]
+    return {"load": loaded - start, "save": saved - loaded, "query": single, "batch": single}
+
+
+def evaluate(job):
+    """Score the vectors of ``input`` on every evaluation set."""
+    from gensim.models import KeyedVectors
+
+    from .ours import scores
+
+    return scores(KeyedVectors.load_word2vec_format(job["input"], binary=True), job)

@@ -1,0 +1,95 @@
+"""fastembed itself, inside a measured process."""
+
+import os
+from time import perf_counter
+
+
+def ingest(job):
+    """Count, prune and encode the text; the cache file, if there is one, is written inside the time."""
+    import fastembed as fe
+
+    start = perf_counter()
+    encoded = fe.Corpus(job["text"], threads=job["threads"]).encode()
+    types = len(encoded.vocab.pruned(job["min_count"]))
+    return {"seconds": perf_counter() - start, "words": len(encoded.ids), "types": types}
+
+
+def train(job):
+    """From text to vectors on disk: ingest, fit, save, each timed."""
+    import fastembed as fe
+
+    start = perf_counter()
+    corpus = fe.Corpus(job["text"], threads=job["threads"])
+    corpus.encode()
+    ingested = perf_counter()
+    names = ("dim", "window", "negative", "hs", "sample", "min_count", "epochs", "lr", "threads", "seed")
+    model = (fe.SkipGram if job["sg"] else fe.CBOW)(**{name: job[name] for name in names})
+    model.fit(corpus, verbose=0)
+    fitted = perf_counter()
+    model.wv.save(job["output"], format="word2vec-bin")
+    saved = perf_counter()
+    return {
+        "ingest": ingested - start,
+        "train": sum(epoch["seconds"] for epoch in model.history),
+        "fit": fitted - ingested,
+        "whole": saved - start,
+    }
+
+
+def vectors(job):
+    """Write and read a text file of random vectors, then ask for neighbours one by one and all at once."""
+    import numpy as np
+
+    import fastembed as fe
+
+    start = perf_counter()
+    kv = fe.KeyedVectors.load(job["input"])
+    loaded = perf_counter()
+    kv.save(os.path.join(job["folder"], "copy.txt"))
+    saved = perf_counter()
+    words = kv.index_to_key[: job["queries"]]
+    kv.most_similar(words[0])
+    ready = perf_counter()
+    for word in words:
+        kv.most_similar(word)
+    single = perf_counter()
+    found = kv.most_similar(words)
+    batch = perf_counter()
+    assert len(kv) == job["rows"] and len(found) and np.isfinite(kv.vectors).all()
+    return {"load": loaded - start, "save": saved - loaded, "query": single - ready, "batch": batch - single}
+
+
+def evaluate(job):
+    """Score the vectors of ``input`` on every evaluation set."""
+    import fastembed as fe
+
+    kv = fe.KeyedVectors.load(job["input"])
+    return scores(kv, job)
+
+
+def scores(kv, job):
+    """Results and seconds of ``kv``, ours or gensim's (the method names are the same), on the sets named in ``job``."""
+    figures = {}
+    if "analogies" in job["sets"]:
+        kv.most_similar(kv.index_to_key[0])
+        start = perf_counter()
+        accuracy, sections = kv.evaluate_word_analogies(job["sets"]["analogies"], restrict_vocab=job["restrict"])
+        figures |= {"analogy_seconds": perf_counter() - start, "analogies": accuracy} | by_kind(sections)
+    start = perf_counter()
+    for name in ("ws353", "simlex", "men"):
+        if name in job["sets"]:
+            figures[name] = float(kv.evaluate_word_pairs(job["sets"][name])[1][0])
+    figures["pair_seconds"] = perf_counter() - start
+    return figures
+
+
+def by_kind(sections):
+    """Accuracy of the semantic and of the syntactic sections (in questions-words these are called gram...)."""
+    counts = {"semantic": [0, 0], "syntactic": [0, 0]}
+    for section in sections:
+        if section["section"] == "Total accuracy":
+            continue
+        kind = counts["syntactic" if section["section"].startswith("gram") else "semantic"]
+        kind[0] += len(section["correct"])
+        kind[1] += len(section["correct"]) + len(section["incorrect"])
+    return {name: right / asked if asked else None for name, (right, asked) in counts.items()}
