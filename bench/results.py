@@ -82,7 +82,13 @@ def machine():
     except (OSError, StopIteration):
         pass
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": model, "cpus": cpus, "system": platform.system(), "python": platform.python_version()}
+    return {
+        "cpu": model,
+        "cpus": cpus,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "isa": os.environ.get("FASTEMBED_ISA", "best"),
+    }
 
 
 def save(tables, settings):

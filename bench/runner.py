@@ -59,7 +59,8 @@ def execute(command, stdin="", folder=None, blas_threads=1):
         output.seek(0)
         text = output.read().decode(errors="replace")
     if child.returncode:
-        raise BenchError(f"{Path(command[0]).name} ended with {child.returncode}: {text.strip()[-2000:]}")
+        last = " | ".join(text.strip().splitlines()[-3:])
+        raise BenchError(f"{Path(command[0]).name} ended with {child.returncode}: {last[-500:]}")
     return Run(seconds, peak, text)
 
 

@@ -29,7 +29,7 @@ def settings(context, part, threads):
         "hs": kind.endswith("hs"),
         "dim": int(dim or 100),
         "window": 5,
-        "negative": 0 if kind.endswith("hs") else 5,
+        "negative": 5,
         "sample": 1e-4,
         "min_count": 5,
         "epochs": 1,

@@ -25,7 +25,7 @@ def train(job):
     model = Word2Vec(
         vector_size=job["dim"],
         window=job["window"],
-        negative=job["negative"],
+        negative=0 if job["hs"] else job["negative"],
         hs=int(job["hs"]),
         sg=int(job["sg"]),
         sample=job["sample"],
