@@ -13,6 +13,10 @@ class CorpusError(FastembedError, ValueError):
     """A corpus cannot be read or holds nothing to learn from."""
 
 
+class MissingFileError(CorpusError, FileNotFoundError):
+    """A file of a corpus does not exist."""
+
+
 class FormatError(FastembedError, ValueError):
     """A file is not what it should be: truncated, damaged or of another format.
 

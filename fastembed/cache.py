@@ -1,0 +1,128 @@
+"""Where the ids of a corpus live on disk: a kept cache in a folder of the user's, or nothing with a name."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+
+import numpy as np
+
+from .errors import CorpusError
+from .ingest import Store
+from .vocab import Vocab
+
+VERSION = 1  # of the layout below and of every tokenizer's behaviour
+_FILES = {"ids": np.int32, "offsets": np.int64, "words": np.uint8, "starts": np.int64, "counts": np.int64}
+_STEP = 1 << 22  # ids that are validated at a time
+
+
+def make_folder(folder):
+    """Make the cache folder if it is not there."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise CorpusError(f"cache_dir={folder!r} cannot be made: {error.strerror}") from error
+
+
+class Place:
+    """The cache of one corpus: a folder ``corpus-KEY`` with one raw array a file and meta.json.
+
+    The key is a hash of the files' paths, sizes and times and of the settings. A cache is built under a temporary
+    name and renamed when it is complete.
+    """
+
+    def __init__(self, cache_dir, files, settings):
+        self.files = files
+        self.stamps = [[os.path.abspath(file.path), *(file.current() or ())] for file in files]
+        self.described = {"version": VERSION, "settings": settings, "files": _plain(self.stamps)}
+        text = json.dumps(self.described, sort_keys=True)
+        self.folder = os.path.join(cache_dir, "corpus-" + hashlib.sha256(text.encode()).hexdigest()[:24])
+        self.building = None
+
+    def load(self):
+        """The Encoded corpus, or None if there is none that is whole and valid."""
+        from .corpus import Encoded
+
+        try:
+            with open(os.path.join(self.folder, "meta.json"), encoding="utf-8") as file:
+                meta = json.load(file)
+            arrays = {name: _open(os.path.join(self.folder, name), dtype) for name, dtype in _FILES.items()}
+            if meta.pop("sums") != {name: len(array) for name, array in arrays.items()}:
+                return None
+            replaced, dropped = int(meta.pop("replaced")), int(meta.pop("dropped"))
+            if meta != self.described or not _valid(arrays):
+                return None
+            vocab = Vocab((np.array(arrays["words"]), np.array(arrays["starts"])), np.array(arrays["counts"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        for file in self.files:
+            file.stamp = file.current()
+        return Encoded(vocab, arrays["ids"], arrays["offsets"], replaced, dropped)
+
+    def keep(self, encoded):
+        """Complete the cache whose ids and offsets are in ``building`` and give it its name."""
+        vocab = encoded.vocab
+        for name, array in (("words", vocab.blob), ("starts", vocab.offsets), ("counts", vocab.counts)):
+            array.tofile(os.path.join(self.building, name))
+        sums = {"ids": encoded.ids, "offsets": encoded.offsets, "words": vocab.blob}
+        sums |= {"starts": vocab.offsets, "counts": vocab.counts}
+        meta = self.described | {"replaced": encoded.replaced, "dropped": encoded.dropped}
+        meta["sums"] = {name: len(array) for name, array in sums.items()}
+        with open(os.path.join(self.building, "meta.json"), "w", encoding="utf-8") as file:
+            json.dump(meta, file)
+        for name in os.listdir(self.building):
+            with open(os.path.join(self.building, name), "rb+") as file:
+                os.fsync(file.fileno())
+        shutil.rmtree(self.folder, ignore_errors=True)  # one that load() did not accept
+        try:
+            os.rename(self.building, self.folder)
+        except OSError:  # another process was faster; ours stays usable until it ends
+            if not os.path.isdir(self.folder):
+                raise
+
+
+@contextmanager
+def storage(cache_dir, place):
+    """A Store for the ids; on any error nothing stays on disk, and a full disk is reported as such."""
+    building = tempfile.mkdtemp(prefix=".building-", dir=cache_dir) if place else None
+    store = Store(building or cache_dir, ("ids", "offsets") if place else None)
+    if place:
+        place.building = building
+    try:
+        yield store
+    except OSError as error:
+        if isinstance(error, CorpusError):
+            raise
+        where = cache_dir or tempfile.gettempdir()
+        raise CorpusError(f"the ids of the corpus cannot be written to {where}: {error.strerror or error}") from error
+    finally:
+        store.close()
+        if building:
+            shutil.rmtree(building, ignore_errors=True)
+
+
+def _plain(value):
+    return json.loads(json.dumps(value))
+
+
+def _open(path, dtype):
+    """A read-only memory map of a whole file of numbers."""
+    if os.path.getsize(path) == 0:
+        return np.empty(0, dtype)
+    return np.memmap(path, dtype, mode="r")
+
+
+def _valid(arrays):
+    """Whether every id is one of a word, and offsets and starts rise from 0 to the end."""
+    ids, size = arrays["ids"], len(arrays["counts"])
+    for key, end in (("offsets", len(ids)), ("starts", len(arrays["words"]))):
+        rising = arrays[key]
+        if len(rising) < 2 or rising[0] != 0 or rising[-1] != end or np.any(rising[1:] <= rising[:-1]):
+            return False
+    if len(arrays["starts"]) != size + 1:
+        return False
+    return all(
+        part.min() >= 0 and part.max() < size for part in (ids[at : at + _STEP] for at in range(0, len(ids), _STEP))
+    )

@@ -1,0 +1,173 @@
+"""Corpus: text from anywhere as flat ids, tokenised once."""
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import cache, ingest, parallel, sources, tokenize
+from .errors import CorpusError, ParameterError
+from .items import Reader
+from .vocab import Vocab
+
+logger = logging.getLogger("fastembed")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A corpus as numbers.
+
+    Attributes
+    ----------
+    vocab : Vocab of all words, most frequent first, words of equal count in the order of their UTF-8 bytes.
+    ids : (N,) int32, read-only, perhaps memory-mapped: every token as its id in ``vocab``. A model with a pruned
+        vocabulary of size V skips ids >= V.
+    offsets : (S+1,) int64, read-only: sentence s is ids[offsets[s]:offsets[s + 1]]; no sentence is empty.
+    replaced : how many invalid UTF-8 sequences (and NULs) became U+FFFD.
+    dropped : how many words were over the limit and left out.
+    """
+
+    vocab: Vocab
+    ids: np.ndarray
+    offsets: np.ndarray
+    replaced: int = 0
+    dropped: int = 0
+
+
+class Corpus:
+    """Text to train on: tokenised once, then numbers.
+
+    Parameters
+    ----------
+    source : a path or a list of paths (patterns with * are expanded, "-" is the standard input; gzip, bzip2, xz and
+        zstd are recognised by content, whatever the name), an open file, or an iterable of sentences: str, or lists
+        of str that are tokens already, or rows of a Hugging Face dataset. Generators are read once, at the first use.
+        The text is UTF-8 with a sentence on each line; sentences may have any length.
+    tokenizer : None or "whitespace" (ASCII white space; in C, with threads), "words", "characters", "chinese", any
+        function from str to a list of str, or a Hugging Face tokenizer. It gets lines, very long ones in pieces.
+    lowercase : lower every token, as str.lower does.
+    cache_dir : folder to keep the ids in, to be found again by a later run on the same unchanged files with the same
+        settings. Without it a large corpus (over 32 million tokens) uses a nameless temporary file.
+    errors : "replace" what is not UTF-8, and NUL, by U+FFFD and report how often, or "strict": CorpusError with the
+        offset.
+    max_word_bytes : longer words are left out and counted.
+    threads : None for every CPU.
+    column : of a dataset with several columns.
+
+    Raises CorpusError (missing, binary, damaged, empty or changing files) and ParameterError.
+
+    >>> encoded = Corpus(["the cat sat", "the dog"]).encode()
+    >>> encoded.vocab.words, encoded.ids.tolist(), encoded.offsets.tolist()
+    (['the', 'cat', 'dog', 'sat'], [0, 1, 3, 0, 2], [0, 3, 5])
+    """
+
+    def __init__(
+        self,
+        source,
+        *,
+        tokenizer=None,
+        lowercase=False,
+        cache_dir=None,
+        errors="replace",
+        max_word_bytes=1000,
+        threads=None,
+        column=None,
+    ):
+        if errors not in ("replace", "strict"):
+            raise ParameterError(f"errors={errors!r}: use 'replace' or 'strict'")
+        if isinstance(max_word_bytes, bool) or not isinstance(max_word_bytes, int) or not 0 < max_word_bytes < 1 << 30:
+            raise ParameterError(f"max_word_bytes={max_word_bytes!r}: give a whole number from 1 to {(1 << 30) - 1}")
+        self.tokenize, self._tokenizer_name = tokenize.resolve(tokenizer)
+        self.lowercase, self.errors, self.max_word_bytes = bool(lowercase), errors, max_word_bytes
+        self.cache_dir = None if cache_dir is None else os.fspath(cache_dir)
+        self.threads = parallel.check_threads(threads)
+        self.source = sources.resolve(source, column)
+        self._encoded = None
+
+    @property
+    def name(self):
+        """What the corpus is called in messages."""
+        if isinstance(self.source, sources.Items):
+            return self.source.name
+        more = f" and {len(self.source) - 1} more" if len(self.source) > 1 else ""
+        return f"{self.source[0].name}{more}"
+
+    def __repr__(self):
+        return f"Corpus({self.name})"
+
+    def encode(self, progress=None):
+        """The Encoded corpus: read now, or as it was read before.
+
+        Parameters
+        ----------
+        progress : function(bytes done, bytes in all or None), called now and then in this thread.
+
+        Raises CorpusError if a file changed since it was read.
+        """
+        if self._encoded is not None:
+            for source in self._files():
+                source.check("after it was read")
+            return self._encoded
+        place = self._cache_place()
+        self._encoded = place.load() if place else None
+        if self._encoded is None:
+            self._encoded = self._read(place, progress)
+        return self._encoded
+
+    def _files(self):
+        return () if isinstance(self.source, sources.Items) else self.source
+
+    def _cache_place(self):
+        """Where a cache of this corpus lies, or None if it cannot be cached."""
+        if self.cache_dir is None:
+            return None
+        cache.make_folder(self.cache_dir)
+        files = self._files()
+        if not files or not all(source.regular for source in files) or self._tokenizer_name is None:
+            return None
+        settings = {
+            "tokenizer": self._tokenizer_name,
+            "lowercase": self.lowercase,
+            "errors": self.errors,
+            "max_word_bytes": self.max_word_bytes,
+        }
+        return cache.Place(self.cache_dir, files, settings)
+
+    def _blocks(self, reader):
+        """(Blocks, whether threads may read them)."""
+        if isinstance(self.source, sources.Items):
+            return ingest.Blocks([reader.items(self.source)], reader.lists), False
+        if self.tokenize is not None:
+            return ingest.Blocks([reader.files(self.source)], True), False
+        return ingest.Blocks(self.source, False), all(source.regular for source in self.source)
+
+    def _read(self, place, progress):
+        strict, start = self.errors == "strict", time.perf_counter()
+        sizes = [source.size for source in self._files()]
+        total = sum(sizes) if sizes and None not in sizes else None
+        reader = Reader(self.tokenize, strict)
+        blocks, threaded = self._blocks(reader)
+        with cache.storage(self.cache_dir, place) as store:
+            run = ingest.Run(
+                blocks, store, threads=self.threads if threaded else 0, limit=self.max_word_bytes, strict=strict
+            )
+            run.encode(progress and (lambda done: progress(done, total)))
+            if not store.tokens:
+                raise CorpusError(f"{self.name} holds no words: an empty corpus")
+            vocab, ids, offsets, replaced = run.finish(self.lowercase)
+            encoded = Encoded(vocab, ids, offsets, replaced + reader.replaced, run.dropped)
+            if place:
+                place.keep(encoded)
+        self._report(encoded, time.perf_counter() - start)
+        return encoded
+
+    def _report(self, encoded, seconds):
+        count, size = len(encoded.ids), len(encoded.vocab)
+        logger.info("%s: %d tokens, %d distinct, read in %.2f s", self.name, count, size, seconds)
+        if encoded.replaced:
+            logger.warning("%s: %d invalid UTF-8 sequences were replaced by U+FFFD", self.name, encoded.replaced)
+        if encoded.dropped:
+            limit = f"max_word_bytes={self.max_word_bytes}"
+            logger.warning("%s: %d words longer than %s were left out", self.name, encoded.dropped, limit)
