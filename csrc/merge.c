@@ -48,6 +48,15 @@ static fe_status merge_one(fe_strmap *into, const fe_strmap *from, int64_t k, in
     return fe_strmap_add(into, &token, count, id);
 }
 
+int fe_strmap_clean(const fe_strmap *map)
+{
+    uint8_t inside[FE_WORD_INLINE];
+    for (int64_t k = 0; k < map->size; k++)
+        if (!plain(&map->words[k]) && fe_utf8_bad(fe_strmap_bytes(map, k, inside), map->words[k].bytes) >= 0)
+            return 0;
+    return 1;
+}
+
 fe_status fe_strmap_merge(fe_strmap *into, const fe_strmap *from, int lowercase, int32_t *table, int64_t *replaced)
 {
     int64_t longest = FE_WORD_INLINE;

@@ -190,12 +190,9 @@ FE_INLINE uint64_t swap64(uint64_t x)
     return x << 32 | x >> 32;
 }
 
+/* Whether word a comes after word b; their counts are the same. */
 static int follows(const fe_strmap *map, const entry *a, const entry *b)
 {
-    if (a->count != b->count)
-        return a->count < b->count;
-    if (a->first != b->first)
-        return a->first > b->first;
     uint8_t inside_a[FE_WORD_INLINE], inside_b[FE_WORD_INLINE];
     const uint8_t *p = fe_strmap_bytes(map, a->id, inside_a), *q = fe_strmap_bytes(map, b->id, inside_b);
     int64_t x = map->words[a->id].bytes, y = map->words[b->id].bytes;
@@ -224,19 +221,58 @@ static entry *sort(const fe_strmap *map, entry *entries, entry *room, int64_t n)
     return entries;
 }
 
+/* Digit `digit` of the key (first, then count falling), lowest first: 16 digits of 8 bits. */
+FE_INLINE unsigned digit_of(const entry *e, int digit)
+{
+    uint64_t part = digit < 8 ? e->first : ~(uint64_t)e->count;
+    return (unsigned)(part >> (8 * (digit & 7)) & 0xFF);
+}
+
+/* Radix sort of entries (n,) by count and first eight bytes, with room (n,); returns the one that holds the result. */
+static entry *sort_digits(entry *entries, entry *room, int64_t n)
+{
+    int64_t starts[16][256] = {{0}};
+    for (int64_t k = 0; k < n; k++)
+        for (int digit = 0; digit < 16; digit++)
+            starts[digit][digit_of(&entries[k], digit)]++;
+    for (int digit = 0; digit < 16; digit++) {
+        int64_t *start = starts[digit], sum = 0;
+        if (n == 0 || start[digit_of(&entries[0], digit)] == n)
+            continue; /* the same everywhere: most digits of the counts */
+        for (int value = 0; value < 256; value++) {
+            int64_t count = start[value];
+            start[value] = sum;
+            sum += count;
+        }
+        for (int64_t k = 0; k < n; k++)
+            room[start[digit_of(&entries[k], digit)]++] = entries[k];
+        entry *swapped = entries;
+        entries = room;
+        room = swapped;
+    }
+    return entries;
+}
+
 fe_status fe_strmap_rank(const fe_strmap *map, int32_t *order)
 {
-    entry *entries = malloc(2 * (size_t)(map->size ? map->size : 1) * sizeof *entries);
+    int64_t n = map->size;
+    entry *entries = malloc(2 * (size_t)(n ? n : 1) * sizeof *entries);
     if (!entries)
         return FE_NO_MEMORY;
-    for (int64_t id = 0; id < map->size; id++) {
+    for (int64_t id = 0; id < n; id++) {
         const fe_word *word = &map->words[id];
         uint64_t head = word->bytes > FE_WORD_INLINE ? fe_load64(map->text + word->head) : word->head;
         entries[id] = (entry){word->count, swap64(head), (int32_t)id};
     }
-    const entry *sorted = sort(map, entries, entries + map->size, map->size);
-    for (int64_t rank = 0; rank < map->size; rank++)
-        order[rank] = sorted[rank].id;
+    entry *sorted = sort_digits(entries, entries + n, n), *room = sorted == entries ? entries + n : entries;
+    for (int64_t low = 0, high; low < n; low = high) { /* what is equal so far differs in later bytes */
+        for (high = low + 1; high < n; high++)
+            if (sorted[high].count != sorted[low].count || sorted[high].first != sorted[low].first)
+                break;
+        const entry *run = high - low > 1 ? sort(map, sorted + low, room, high - low) : sorted + low;
+        for (int64_t k = low; k < high; k++)
+            order[k] = run[k - low].id;
+    }
     free(entries);
     return FE_OK;
 }

@@ -99,6 +99,9 @@ const uint8_t *fe_strmap_bytes(const fe_strmap *map, int64_t id, uint8_t inside[
  * -1 for the others, which are left to the caller. */
 fe_status fe_strmap_merge(fe_strmap *into, const fe_strmap *from, int lowercase, int32_t *table, int64_t *replaced);
 
+/* Whether every word is UTF-8 without NUL, so that merging the map would change nothing. */
+int fe_strmap_clean(const fe_strmap *map);
+
 /* Ids by count, highest first, ties by bytes: order (size,). */
 fe_status fe_strmap_rank(const fe_strmap *map, int32_t *order);
 

@@ -209,10 +209,9 @@ class Run:
 
     def __init__(self, blocks, store, *, threads, limit, strict):
         self.blocks, self.store, self.threads, self.strict = blocks, store, threads, strict
-        seed = int.from_bytes(os.urandom(8), "little")
-        self.words = core.WordMap(seed)
+        self.seed = int.from_bytes(os.urandom(8), "little")
         size = max(BLOCK, limit + 2)
-        self.encoders = [core.Encoder(seed, size, blocks.lists, limit) for _ in range(threads or 1)]
+        self.encoders = [core.Encoder(self.seed, size, blocks.lists, limit) for _ in range(threads or 1)]
         self.lock = threading.Lock()
         self.failures = {}
 
@@ -254,13 +253,23 @@ class Run:
 
     def finish(self, lowercase):
         """(Vocab, ids, offsets, how many invalid sequences were replaced)."""
-        merged = [self.words.merge(encoder, lowercase) for encoder in self.encoders]
-        order = self.words.ranked()
+        words, tables, replaced = self._merge(lowercase)
+        order = words.ranked()
         rank = np.empty(len(order), np.int32)
         rank[order] = np.arange(len(order), dtype=np.int32)
-        ids, offsets = self.store.finish([rank[table] for table, _ in merged], max(1, self.threads))
-        blob, starts, counts = self.words.export(order)
-        return Vocab((blob, starts), counts), ids, offsets, sum(replaced for _, replaced in merged)
+        ids, offsets = self.store.finish([rank[table] for table in tables], max(1, self.threads))
+        blob, starts, counts = words.export(order)
+        return Vocab((blob, starts), counts), ids, offsets, replaced
+
+    def _merge(self, lowercase):
+        """(WordMap of all words, for each encoder a table or slice from its ids to the map's, replacements)."""
+        first = self.encoders[0]
+        if not lowercase and first.clean():  # nearly always; then the others can join it
+            words, tables, rest = first, [slice(len(first))], self.encoders[1:]
+        else:
+            words, tables, rest = core.WordMap(self.seed), [], self.encoders
+        merged = [words.merge(encoder, lowercase) for encoder in rest]
+        return words, tables + [table for table, _ in merged], sum(replaced for _, replaced in merged)
 
     @property
     def dropped(self):

@@ -27,6 +27,7 @@ cdef extern from "strmap.h" nogil:
     fe_status fe_strmap_add(fe_strmap *map, const fe_token *token, int64_t count, int32_t *id)
     const uint8_t *fe_strmap_bytes(const fe_strmap *map, int64_t id, uint8_t *inside)
     fe_status fe_strmap_merge(fe_strmap *into, const fe_strmap *other, int lowercase, int32_t *table, int64_t *replaced)
+    int fe_strmap_clean(const fe_strmap *map)
     fe_status fe_strmap_rank(const fe_strmap *map, int32_t *order)
 
 cdef extern from "tokens.h" nogil:
@@ -110,6 +111,13 @@ cdef class WordMap:
             word = other.word(number).decode("utf-8", "replace").replace("\0", "\ufffd").lower()
             table[number] = self.add(word.encode(), other.map.words[<int64_t>number].count)
         return table, replaced
+
+    def clean(self):
+        """Whether every word is UTF-8 without NUL."""
+        cdef int answer
+        with nogil:
+            answer = fe_strmap_clean(&self.map)
+        return bool(answer)
 
     def ranked(self):
         """Ids by count, highest first, ties by bytes: (len,) int32."""
