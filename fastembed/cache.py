@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from .errors import CorpusError
-from .ingest import Store
+from .ingest import Store, disk_errors
 from .vocab import Vocab
 
 VERSION = 1  # of the layout below and of every tokenizer's behaviour
@@ -49,7 +49,7 @@ class Place:
             with open(os.path.join(self.folder, "meta.json"), encoding="utf-8") as file:
                 meta = json.load(file)
             arrays = {name: _open(os.path.join(self.folder, name), dtype) for name, dtype in _FILES.items()}
-            if meta.pop("sums") != {name: len(array) for name, array in arrays.items()}:
+            if meta.pop("sizes") != {name: len(array) for name, array in arrays.items()}:
                 return None
             replaced, dropped = int(meta.pop("replaced")), int(meta.pop("dropped"))
             if meta != self.described or not _valid(arrays):
@@ -63,40 +63,39 @@ class Place:
 
     def keep(self, encoded):
         """Complete the cache whose ids and offsets are in ``building`` and give it its name."""
+        if [list(file.stamp) for file in self.files] != [stamp[1:] for stamp in self.stamps]:
+            return  # it changed before it was opened: what was read is sound, but not what the key says
         vocab = encoded.vocab
-        for name, array in (("words", vocab.blob), ("starts", vocab.offsets), ("counts", vocab.counts)):
-            array.tofile(os.path.join(self.building, name))
-        sums = {"ids": encoded.ids, "offsets": encoded.offsets, "words": vocab.blob}
-        sums |= {"starts": vocab.offsets, "counts": vocab.counts}
+        arrays = {"ids": encoded.ids, "offsets": encoded.offsets, "words": vocab.blob}
+        arrays |= {"starts": vocab.offsets, "counts": vocab.counts}
         meta = self.described | {"replaced": encoded.replaced, "dropped": encoded.dropped}
-        meta["sums"] = {name: len(array) for name, array in sums.items()}
-        with open(os.path.join(self.building, "meta.json"), "w", encoding="utf-8") as file:
-            json.dump(meta, file)
-        for name in os.listdir(self.building):
-            with open(os.path.join(self.building, name), "rb+") as file:
-                os.fsync(file.fileno())
-        shutil.rmtree(self.folder, ignore_errors=True)  # one that load() did not accept
-        try:
-            os.rename(self.building, self.folder)
-        except OSError:  # another process was faster; ours stays usable until it ends
-            if not os.path.isdir(self.folder):
-                raise
+        meta["sizes"] = {name: len(array) for name, array in arrays.items()}
+        with disk_errors(self.building):
+            for name in ("words", "starts", "counts"):
+                arrays[name].tofile(os.path.join(self.building, name))
+            with open(os.path.join(self.building, "meta.json"), "w", encoding="utf-8") as file:
+                json.dump(meta, file)
+            for name in os.listdir(self.building):
+                with open(os.path.join(self.building, name), "rb+") as file:
+                    os.fsync(file.fileno())
+            shutil.rmtree(self.folder, ignore_errors=True)  # one that load() did not accept
+            try:
+                os.rename(self.building, self.folder)
+            except OSError:  # another process was faster; ours stays usable until it ends
+                if not os.path.isdir(self.folder):
+                    raise
 
 
 @contextmanager
 def storage(cache_dir, place):
-    """A Store for the ids; on any error nothing stays on disk, and a full disk is reported as such."""
-    building = tempfile.mkdtemp(prefix=".building-", dir=cache_dir) if place else None
-    store = Store(building or cache_dir, ("ids", "offsets") if place else None)
+    """A Store for the ids; on any error nothing stays on disk."""
+    building = None
     if place:
-        place.building = building
+        with disk_errors(cache_dir):
+            building = place.building = tempfile.mkdtemp(prefix=".building-", dir=cache_dir)
+    store = Store(building or cache_dir, ("ids", "offsets") if place else None)
     try:
         yield store
-    except OSError as error:
-        if isinstance(error, CorpusError):
-            raise
-        where = cache_dir or tempfile.gettempdir()
-        raise CorpusError(f"the ids of the corpus cannot be written to {where}: {error.strerror or error}") from error
     finally:
         store.close()
         if building:

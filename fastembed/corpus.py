@@ -155,7 +155,8 @@ class Corpus:
             )
             run.encode(progress and (lambda done: progress(done, total)))
             if not store.tokens:
-                raise CorpusError(f"{self.name} holds no words: an empty corpus")
+                long = f" (but {run.dropped} longer than max_word_bytes={self.max_word_bytes})" if run.dropped else ""
+                raise CorpusError(f"{self.name} holds no words{long}: an empty corpus")
             vocab, ids, offsets, replaced = run.finish(self.lowercase)
             encoded = Encoded(vocab, ids, offsets, replaced + reader.replaced, run.dropped)
             if place:

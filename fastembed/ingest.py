@@ -1,9 +1,9 @@
 """From bytes to ids: blocks of text, encoded by several threads, collected in order, renumbered by frequency."""
 
-import logging
 import os
 import tempfile
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -16,8 +16,6 @@ from .vocab import Vocab
 BLOCK = 1 << 18  # bytes of text that a thread encodes at a time: fits the second-level cache
 MEMORY = 1 << 25  # ids that are kept in memory; more of them go to a file
 UNLIMITED = 1 << 62
-
-logger = logging.getLogger("fastembed")
 
 
 class Blocks:
@@ -127,12 +125,14 @@ class Store:
             self._spill()
 
     def _spill(self):
-        if self.id_file is None:
-            self.id_file, self.end_file = self._file(0), self._file(1)
-            self.end_file.write(np.zeros(1, np.int64).tobytes())
-        for ids, ends in zip(self.blocks, self.ends, strict=True):
-            _write(self.id_file, ids)
-            _write(self.end_file, ends)
+        with disk_errors(self.folder):
+            if self.id_file is None:
+                self.id_file = self._file(0)
+                self.end_file = self._file(1)
+                _write(self.end_file, np.zeros(1, np.int64))
+            for ids, ends in zip(self.blocks, self.ends, strict=True):
+                _write(self.id_file, ids)
+                _write(self.end_file, ends)
         self.blocks, self.ends = [], []
 
     def _file(self, which):
@@ -169,12 +169,12 @@ class Store:
     def _rewrite(self, block, tables, lock):
         worker, first, count = self.extents[block]
         ids = np.empty(count, np.int32)
-        with lock:
+        with lock, disk_errors(self.folder):
             self.id_file.seek(4 * first)
-            if self.id_file.readinto(memoryview(ids).cast("B")) != 4 * count:
+            if count and self.id_file.readinto(memoryview(ids).cast("B")) != 4 * count:
                 raise CorpusError("the temporary file of ids was cut while it was in use")
         core.remap(ids, tables[worker], ids)
-        with lock:
+        with lock, disk_errors(self.folder):
             self.id_file.seek(4 * first)
             _write(self.id_file, ids)
 
@@ -182,6 +182,16 @@ class Store:
         for file in (self.id_file, self.end_file):
             if file is not None:
                 file.close()
+
+
+@contextmanager
+def disk_errors(folder):
+    """A full disk and the like as CorpusError."""
+    try:
+        yield
+    except OSError as error:
+        where = folder or tempfile.gettempdir()
+        raise CorpusError(f"the ids of the corpus cannot be written to {where}: {error.strerror or error}") from error
 
 
 def _write(file, array):

@@ -64,8 +64,8 @@ class Reader:
     def items(self, items):
         """ByteChunks of Items."""
         rows = _rows(items)
-        first = next(rows, None)
-        if first is None:
+        first = next(rows, self)
+        if first is self:
             again = " (a generator gives its items only once)" if items.one_shot else ""
             raise CorpusError(f"{items.name} gave no items: an empty corpus{again}")
         if isinstance(first, (list, tuple)):
@@ -190,9 +190,9 @@ def _rows(items):
         return
     for number, item in enumerate(source):
         if isinstance(item, dict):
-            column = _column(item, column)
+            column = _column(item, column) if number == 0 else column
             if column not in item:
-                raise CorpusError(f"{items.name}: item {number} has no column {column!r}")
+                raise CorpusError(f"{items.name}: item {number} (from 0) has no column {column!r}")
             item = item[column]
         yield item
 

@@ -253,9 +253,8 @@ class Items:
 
     def __init__(self, iterable, column=None):
         self.iterable, self.column = iterable, column
-        kind = type(iterable).__name__
-        self.one_shot = iter(iterable) is iterable
-        self.name = f"the {kind}"
+        self.one_shot = hasattr(iterable, "__next__")
+        self.name = f"the {type(iterable).__name__}"
 
 
 def resolve(source, column=None):

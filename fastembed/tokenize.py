@@ -31,16 +31,16 @@ def _word_pattern():
 
     Python's ``\\w`` lacks combining marks, without which words of Hindi, Thai or vocalised Arabic fall apart.
     """
-    marks, start = [], None
+    marks, start = "\u200c\u200d", None
     for code in range(sys.maxunicode + 2):
         mark = code <= sys.maxunicode and unicodedata.category(chr(code)).startswith("M")
         if mark and start is None:
             start = code
         elif not mark and start is not None:
-            marks.append(f"\\U{start:08x}-\\U{code - 1:08x}")
+            marks += f"{chr(start)}-{chr(code - 1)}"
             start = None
-    letter = rf"[^\W_]|[{''.join(marks)}\u200c\u200d]"
-    return re.compile(rf"(?:{letter})+(?:['\u2019-](?:{letter})+)*")
+    run = rf"[^\W_]+(?:[{marks}]+[^\W_]*)*"
+    return re.compile(rf"{run}(?:['\u2019-]{run})*")
 
 
 def words(text):
