@@ -17,6 +17,8 @@ MODULES = {
     "sgns": [],
     "tables": [],
     "encode": ["strmap.c", "merge.c", "tokens.c"],
+    "nearest": [],
+    "textvec": [],
 }
 
 DIRECTIVES = {

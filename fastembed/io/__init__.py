@@ -1,0 +1,125 @@
+"""Files of vectors and models: load() recognises a file by its contents, save() writes it as a whole or not at all."""
+
+import os
+
+from ..errors import FormatError, ParameterError
+from ..late import late
+from ..vectors import KeyedVectors
+from . import fasttext, glove, native, projector, word2vec
+from .atomic import atomic_write
+from .rows import Options
+from .source import Source
+
+__all__ = ["EXTENSIONS", "FORMATS", "atomic_write", "load", "save", "sniff"]
+
+FORMATS = {  # name -> (read(source, options) or None, write(kv, path) or None)
+    "safetensors": (None, native.write_vectors),
+    "word2vec": (word2vec.read, word2vec.write),
+    "word2vec-bin": (word2vec.read_binary, word2vec.write_binary),
+    "glove": (glove.read, glove.write),
+    "vec": (word2vec.read, fasttext.write_vec),
+    "projector": (None, projector.write),
+}
+EXTENSIONS = {
+    ".safetensors": "safetensors",
+    ".fe": "safetensors",
+    ".txt": "word2vec",
+    ".bin": "word2vec-bin",
+    ".vec": "vec",
+    ".tsv": "projector",
+}
+_FOREIGN = {  # first bytes -> what to say
+    b"PK\x03\x04": "a zip archive: unpack it first",
+    b"\x28\xb5\x2f\xfd": "a zstd archive: unpack it first",
+    b"\x80\x02": "a Python pickle, which is never read here; save in word2vec's format instead",
+    b"\x80\x03": "a Python pickle, which is never read here; save in word2vec's format instead",
+    b"\x80\x04": "a Python pickle, which is never read here; save in word2vec's format instead",
+    b"\x80\x05": "a Python pickle, which is never read here; save in word2vec's format instead",
+}
+
+
+def load(path, format=None, *, errors="strict", duplicates="error", threads=None):
+    """Read vectors or a model; the format is recognised by the contents, not by the name.
+
+    Parameters
+    ----------
+    path : a native file (memory-mapped), or text or binary vectors, also packed with gzip, bz2 or xz.
+    format : a name of FORMATS, to read a file as that and nothing else.
+    errors : "strict", or "replace" to put U+FFFD for bytes that are not UTF-8 in words of foreign files.
+    duplicates : "error", or "first" to keep the first vector of a word that comes twice in a foreign file.
+    threads : for text; None means one for each CPU.
+
+    Returns KeyedVectors, or the model that was saved. Raises FormatError, with the line or the byte, for a file that
+    is damaged, truncated or of no known format; OSError if it cannot be opened.
+
+    >>> fe.load("vectors.txt")["king"]  # doctest: +SKIP
+    """
+    options = Options(errors, duplicates, threads)
+    if format is not None and (format not in FORMATS or format == "projector"):
+        raise ParameterError(f"format={format!r} cannot be read; choose from {_names(0)}")
+    if os.path.isdir(path):
+        raise FormatError(path, "this is a folder, not a file")
+    source = Source(path)
+    format = format or sniff(source)
+    if format == "safetensors":
+        return _load_native(path)
+    return FORMATS[format][0](source, options)
+
+
+def sniff(source):
+    """The name of a Source's format; FormatError if it is none that we read."""
+    head = source.head
+    for magic, message in _FOREIGN.items():
+        if head.startswith(magic):
+            raise FormatError(source.path, message, offset=0)
+    if head.startswith(fasttext.MAGIC):
+        fasttext.refuse_binary(source)
+    if head[8:9] == b"{":
+        return "safetensors"
+    if word2vec.header(source) is not None:
+        return "word2vec-bin" if word2vec.looks_binary(source) else "word2vec"
+    if glove.columns(source):
+        return "glove"
+    raise FormatError(source.path, "no format of word vectors that is known here", offset=0)
+
+
+def _load_native(path):
+    tensors, meta = native.read(path)
+    name = meta.get("class")
+    if "fastembed" not in meta or name is None:
+        names = ", ".join(sorted(tensors)[:5])[:200]
+        raise FormatError(path, f"safetensors, but not written by fastembed (tensors: {names})", offset=8)
+    if meta["fastembed"] != "1":
+        raise FormatError(path, f"written by a later fastembed (format {meta['fastembed'][:20]!r})", offset=8)
+    if name == "KeyedVectors":
+        return native.unpack_vectors(path, tensors, meta)
+    return late("fastembed.models", "from_native")(path, tensors, meta)
+
+
+def save(obj, path, format=None):
+    """Write KeyedVectors or a model.
+
+    Parameters
+    ----------
+    obj : KeyedVectors, or a model: the native format holds all of it, the others its vectors.
+    path : the file; it is replaced as a whole, and stays as it was if anything fails.
+    format : a name of FORMATS; None takes it from the extension (EXTENSIONS).
+
+    Raises ParameterError for an unknown format or words that it cannot hold, OSError if writing fails.
+    """
+    extension = os.path.splitext(os.fspath(path))[1].lower()
+    format = format or EXTENSIONS.get(extension)
+    if format not in FORMATS:
+        known = " ".join(EXTENSIONS)
+        raise ParameterError(f"cannot tell the format of {os.fspath(path)!r}: use {known} or format= ({_names(1)})")
+    if not isinstance(obj, KeyedVectors):
+        if format == "safetensors":
+            tensors, meta = late("fastembed.models", "to_native")(obj)
+            native.write(path, tensors, meta)
+            return
+        obj = obj.wv
+    FORMATS[format][1](obj, path)
+
+
+def _names(column):
+    return ", ".join(name for name, pair in FORMATS.items() if pair[column] or name == "safetensors")

@@ -1,0 +1,26 @@
+"""The two tab-separated files of the TensorFlow embedding projector: vectors, and words as metadata."""
+
+import os
+
+from .atomic import atomic_write
+from .rows import check_finite, check_words, write_text
+
+
+def metadata_path(path):
+    """Where the words go: metadata.tsv beside vectors.tsv, NAME_metadata.tsv beside NAME.tsv."""
+    stem, extension = os.path.splitext(os.fspath(path))
+    folder, name = os.path.split(stem)
+    return os.path.join(folder, ("metadata" if name == "vectors" else f"{name}_metadata") + extension)
+
+
+def write(kv, path):
+    """Write ``path`` and its metadata file, one word a line without a heading (a single column must have none).
+
+    Raises ParameterError for words with a tab or a line end, before a file is touched.
+    """
+    check_words(kv, b"\t\r\n", "projector")
+    check_finite(kv)
+    with atomic_write(path) as file:
+        write_text(kv, file, words=False)
+    with atomic_write(metadata_path(path), "w") as file:
+        file.writelines(f"{word}\n" for word in kv.index_to_key)
