@@ -24,6 +24,8 @@ typedef struct fe_step {
     float **copies;        /* room for n_inputs pointers */
     int n_inputs, n_outputs, width;
     float lr;
+    float **upcoming; /* n_upcoming rows that will be needed soon: fetched into the cache on the way */
+    int n_upcoming;
 } fe_step;
 
 #define FE_STEP_SCRATCH(n_inputs, n_outputs, width) ((n_inputs) * (n_outputs) + 2 * FE_PAD + (n_inputs) * (width))

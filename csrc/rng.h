@@ -54,7 +54,9 @@ static inline int32_t fe_alias_draw(const fe_alias *table, uint32_t n, fe_rng *r
 {
     uint64_t r = fe_rng_next(rng);
     uint32_t cell = (uint32_t)(((r >> 32) * n) >> 32);
-    return (uint32_t)r < table[cell].threshold ? (int32_t)cell : table[cell].alias;
+    /* a mask, not a branch: nothing could predict it */
+    int32_t stay = -(int32_t)((uint32_t)r < table[cell].threshold);
+    return ((int32_t)cell & stay) | (table[cell].alias & ~stay);
 }
 
 #endif

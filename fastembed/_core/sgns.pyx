@@ -21,17 +21,13 @@ from fastembed._core.random cimport fe_alias, fe_alias_draw, fe_rng, fe_rng_at, 
 from fastembed._core.simd cimport fe_kernels, fe_loss, fe_step, kernels, step_scratch
 
 cdef enum:
-    AHEAD = 3          # centre words whose rows are fetched into the cache before they are needed
+    AHEAD = 2          # centre words whose rows are fetched into the cache before they are needed
     RING = 4           # a power of two above AHEAD
 
 
-cdef extern from "fe.h" nogil:
-    void prefetch_write "FE_PREFETCH_WRITE" (const void *address)
-
-
 cdef struct Gate:
-    uint32_t keep      # a token stays if its 32 random bits are below keep, or keep is all ones
-    int32_t row        # its row in the model's matrices, -1 for none
+    uint32_t keep      # a token stays if its 32 random bits are below keep; 0 is never, all ones always
+    int32_t row        # its row in the model's matrices; where keep is 0, none
 
 
 cdef struct Plan:                 # what all workers share and none changes, but for the two matrices
@@ -73,9 +69,8 @@ cdef struct Scratch:              # what one worker owns
 
 cdef inline bint stays(const Plan *plan, const fe_rng *coins, int64_t position) noexcept nogil:
     cdef Gate gate = plan.gates[plan.ids[position]]
-    if gate.row < 0:
-        return False
-    return gate.keep == 0xFFFFFFFFu or <uint32_t>(fe_rng_at(coins, position) >> 32) < gate.keep
+    cdef uint64_t limit = <uint64_t>gate.keep + (gate.keep == 0xFFFFFFFFu)
+    return fe_rng_at(coins, position) >> 32 < limit
 
 
 cdef int64_t sentence_of(const Plan *plan, int64_t position) noexcept nogil:
@@ -136,26 +131,31 @@ cdef void keep_chunk(const Plan *plan, int64_t begin, int64_t end, Kept *kept) n
         s += 1
 
 
-cdef inline void fetch_row(const float *row, int width) noexcept nogil:
-    cdef int k
-    for k in range(0, width, 16):
-        prefetch_write(row + k)
-
-
 cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
-    """Draw centre c's negatives and begin to fetch what it will need."""
+    """Draw centre c's negatives and name the rows it will need, so that they are fetched in time."""
     cdef Kept *kept = &scratch.kept
     cdef int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
-    cdef int k
+    cdef float **upcoming = scratch.step.upcoming
+    cdef int k, n = 0
+    cdef int64_t p
+    scratch.step.n_upcoming = 0
     if c >= kept.end:
         return
     for k in range(plan.negative):
         negatives[k] = fe_alias_draw(plan.noise, plan.words, &scratch.rng)
-        fetch_row(plan.outputs + <int64_t>negatives[k] * plan.stride, plan.stride)
-    if not plan.hierarchical:
-        fetch_row(plan.outputs + <int64_t>kept.rows[c] * plan.stride, plan.stride)
+        upcoming[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
+        n += 1
+    if plan.hierarchical:
+        for p in range(plan.path_offsets[kept.rows[c]], plan.path_offsets[kept.rows[c] + 1]):
+            upcoming[n] = plan.outputs + <int64_t>plan.path_nodes[p] * plan.stride
+            n += 1
+    else:
+        upcoming[n] = plan.outputs + <int64_t>kept.rows[c] * plan.stride
+        n += 1
     if c + plan.window < kept.n:
-        fetch_row(plan.inputs + <int64_t>kept.rows[c + plan.window] * plan.stride, plan.stride)
+        upcoming[n] = plan.inputs + <int64_t>kept.rows[c + plan.window] * plan.stride
+        n += 1
+    scratch.step.n_upcoming = n
 
 
 cdef inline int gather_inputs(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -282,6 +282,7 @@ cdef Worker new_worker(const Plan *plan):
     c.step.inputs = <float **>worker.room(2 * plan.window, np.intp)
     c.step.copies = <float **>worker.room(inputs, np.intp)
     c.step.outputs = <float **>worker.room(outputs, np.intp)
+    c.step.upcoming = <float **>worker.room(outputs + 1, np.intp)
     c.step.labels = c.labels
     c.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
     c.step.width = plan.stride

@@ -15,6 +15,8 @@ cdef extern from "kernels.h" nogil:
         int n_outputs
         int width
         float lr
+        float **upcoming
+        int n_upcoming
 
     int step_scratch "FE_STEP_SCRATCH" (int n_inputs, int n_outputs, int width)
 

@@ -23,8 +23,6 @@ from .parameters import Real, Switch, Whole
 from .progress import LOG, Progress
 from .training import Checkpoint, Loop, Position, Schedule, fingerprint
 
-NO_ROW = 0xFFFFFFFF  # a type of the corpus that has no row in the matrices
-
 
 class Word2Vec(Estimator):
     """What SkipGram and CBOW share; use one of them."""
@@ -277,8 +275,8 @@ class Word2Vec(Estimator):
         return int(min(4096, max(64, tokens // 256), max(16, 2e8 // flops)))
 
     def _gates(self, types):
-        """For each type of the corpus its subsampling threshold and its row, (W, 2) uint32."""
-        gates = np.full((len(types), 2), NO_ROW, np.uint32)
+        """For each type of the corpus its subsampling threshold (0: never kept) and its row, (W, 2) uint32."""
+        gates = np.zeros((len(types), 2), np.uint32)
         keep = self.vocab.keep_thresholds(self.sample)
         if len(self.vocab) <= len(types) and np.array_equal(types.offsets[: len(self.vocab) + 1], self.vocab.offsets):
             same = np.array_equal(types.blob[: len(self.vocab.blob)], self.vocab.blob)
