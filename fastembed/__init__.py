@@ -31,6 +31,7 @@ _MODULES = {  # public submodule -> where it lives
     "evaluate": ".evaluate",
     "report": ".report",
     "models": ".models",
+    "callbacks": ".models.callbacks",
 }
 __all__ = ["__version__", *_NAMES, *_MODULES]
 

@@ -21,6 +21,11 @@ def get(name):
     return getattr(import_module(f"{__name__}.{module}"), class_name)
 
 
+def to_native(model):
+    """A model's whole state as (tensors, texts) for fastembed.io.native; NotFittedError before fit."""
+    return model.to_native()
+
+
 def from_native(path, tensors, meta):
     """The model of a native file (fastembed.io.native), ready to use or to train further.
 

@@ -4,6 +4,7 @@ import inspect
 import json
 
 from ..errors import NotFittedError, ParameterError
+from ..io import native
 from .parameters import Parameter
 
 
@@ -49,6 +50,14 @@ class Estimator:
         """Raise ParameterError if an attribute was set to what its parameter does not allow."""
         for name, parameter in self.parameters.items():
             parameter.check(name, getattr(self, name))
+
+    def save(self, path):
+        """Write the whole state to a native file, so that training can go on; ``fe.load`` reads it.
+
+        The file is replaced when the new one is complete, and not before. Vectors alone, in the formats of other
+        programs, are written by ``model.wv.save``.
+        """
+        native.write(path, *self.to_native())
 
     def __repr__(self):
         changed = (f"{k}={v!r}" for k, v in self.get_params().items() if v != self.parameters[k].default)

@@ -207,6 +207,6 @@ class Loop:
         if len(bad):
             token = position.epoch * schedule.tokens + int(bad[0] * schedule.tokens / self.trainer.chunks)
             raise TrainingError(
-                f"the loss became {position.loss[bad[0]]} near token {token:,} (epoch {position.epoch + 1}) at learning "
-                f"rate {schedule.at(token):.3g}: numbers overflowed; use a smaller lr"
+                f"the loss became {position.loss[bad[0]]} near token {token:,} (epoch {position.epoch + 1}) at "
+                f"learning rate {schedule.at(token):.3g}: numbers overflowed; use a smaller lr"
             )

@@ -101,28 +101,15 @@ class Word2Vec(Estimator):
             raise
         return self
 
-    def save(self, path):
-        """Write the whole state (vectors, both sides; vocabulary; position; history) so that training can go on.
-
-        The file is replaced only when the new one is complete. Vectors alone are saved by ``model.wv.save``.
-        """
+    def to_native(self):
+        """The whole state as (tensors, texts): vectors of both sides, vocabulary, position, history, parameters."""
         self._fitted(self._inputs)
-        rows = self._output_rows()
-        position = self.position
-        tensors = {
-            "vectors": self._inputs[:, : self.dim],
-            "context": self._outputs[:rows, : self.dim],
-            "loss": position.loss,
-            "predictions": position.predictions,
-            **native.vocab_tensors(self.vocab),
-        }
-        place = {
-            "corpus": position.corpus,
-            "epoch": position.epoch,
-            "chunk": position.chunk,
-            "seconds": position.seconds,
-        }
-        native.write(path, tensors, self._meta() | {"position": json.dumps(place)})
+        tensors, meta = native.pack_vectors(self.wv)
+        tensors["vocab.counts"] = self.vocab.counts
+        tensors["context"] = self.context_vectors
+        tensors["loss"], tensors["predictions"] = self.position.loss, self.position.predictions
+        place = {name: getattr(self.position, name) for name in ("corpus", "epoch", "chunk", "seconds")}
+        return tensors, meta | self._meta() | {"position": json.dumps(place)}
 
     @classmethod
     def from_native(cls, path, tensors, meta):
@@ -132,9 +119,11 @@ class Word2Vec(Estimator):
             model._restore_meta(meta)
             place = json.loads(meta["position"])
             position = Position(**place, loss=np.array(tensors["loss"]), predictions=np.array(tensors["predictions"]))
-            vocab = native.vocab_of(path, tensors)
+            vocab = native.unpack_vocab(path, tensors)
             vectors, context = tensors["vectors"], tensors["context"]
         except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, FormatError):
+                raise
             raise FormatError(path, f"is no complete {cls.__name__}: {error}") from error
         rows = len(vocab) - 1 if model.hs else len(vocab)
         if vectors.shape != (len(vocab), model.dim) or context.shape != (rows, model.dim):
