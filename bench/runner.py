@@ -22,9 +22,10 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """One finished child process: wall ``seconds``, ``peak`` resident bytes (None if unknown), what it printed."""
+    """One finished child process: wall and CPU seconds, ``peak`` resident bytes (None if unknown), what it printed."""
 
     seconds: float
+    cpu: float | None
     peak: int | None
     output: str
 
@@ -50,7 +51,7 @@ def execute(command, stdin="", folder=None, blas_threads=1):
             command, stdin=given, stdout=output, stderr=subprocess.STDOUT, cwd=folder, env=environment
         )
         try:
-            peak = _wait(child)
+            cpu, peak = _wait(child)
         except BaseException:
             child.kill()
             child.wait()
@@ -61,17 +62,17 @@ def execute(command, stdin="", folder=None, blas_threads=1):
     if child.returncode:
         last = " | ".join(text.strip().splitlines()[-3:])
         raise BenchError(f"{Path(command[0]).name} ended with {child.returncode}: {last[-500:]}")
-    return Run(seconds, peak, text)
+    return Run(seconds, cpu, peak, text)
 
 
 def _wait(child):
-    """Wait for ``child``, note its exit code, and return its own peak resident size in bytes."""
+    """Wait for ``child``, note its exit code, and return its own CPU seconds and peak resident bytes."""
     if not hasattr(os, "wait4"):  # Windows
         child.wait()
-        return None
+        return None, None
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def call(function, job, blas_threads=1):

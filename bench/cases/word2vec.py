@@ -11,12 +11,13 @@ SUMMARY = "skip-gram and CBOW, negative sampling and hierarchical softmax: words
 PARTS = ("sg-ns", "cbow-ns", "sg-hs", "sg-ns-300")
 COLUMNS = [
     Column("rate", "training", "rate", "more"),
+    Column("cpu_rate", "a CPU second", "rate", "more"),
     Column("ingest", "ingest", "seconds"),
     Column("whole", "whole job", "seconds", "less"),
     Column("peak", "peak", "megabytes", "less"),
 ]
 NOTES = [
-    "training: words of text a second in one epoch; whole job: text file, 1 epoch, vectors on disk; bench/README.md",
+    "training: words of text a second in one epoch; whole job: text file, 1 epoch, vectors on disk (bench/README.md)",
     "fastText runs 10 threads confined to the same number of CPUs: with fewer it trains on uninitialised memory",
 ]
 
@@ -64,7 +65,9 @@ def measure(train, job):
         if "train" not in figures:
             longer = train(job | {"epochs": job["epochs"] + 1})
             figures["train"] = longer["whole"] - figures["whole"]
-    figures["rate"] = job["words"] / figures["train"] if figures["train"] > 0 else None
+            figures["cpu"] = longer["cpu"] - figures["cpu"] if figures["cpu"] else None
+    for rate, seconds in (("rate", "train"), ("cpu_rate", "cpu")):
+        figures[rate] = job["words"] / figures[seconds] if (figures[seconds] or 0) > 0 else None
     return figures
 
 

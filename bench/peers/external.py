@@ -74,4 +74,4 @@ def train(program, job):
             raise BenchError(f"{program.name} wrote no vectors: {run.output[-500:]}")
         if job["output"]:
             shutil.move(vectors, job["output"])
-    return {"whole": run.seconds, "peak": run.peak, "reported": rate(run.output)}
+    return {"whole": run.seconds, "cpu": run.cpu, "peak": run.peak, "reported": rate(run.output)}
