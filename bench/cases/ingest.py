@@ -6,7 +6,11 @@ from ..runner import Contestant, call, take_turns
 
 SUMMARY = "count, prune and encode a text; gensim: corpus_file vocabulary scan"
 PARTS = ("file",)
-COLUMNS = [Column("seconds", "time", "seconds", "less"), Column("peak", "peak", "megabytes", "less")]
+COLUMNS = [
+    Column("seconds", "time", "seconds", "less"),
+    Column("cpu", "CPU time", "seconds", "less"),
+    Column("peak", "peak", "megabytes", "less"),
+]
 
 
 def run(context, part):

@@ -9,10 +9,11 @@ def ingest(job):
     from gensim.models import Word2Vec
 
     model = Word2Vec(vector_size=1, min_count=job["min_count"], sample=job["sample"], workers=job["threads"])
-    start = perf_counter()
+    start, cpu = perf_counter(), process_time()
     words, _ = model.scan_vocab(corpus_file=job["lines"])
     model.prepare_vocab(min_count=job["min_count"], update=False)
-    return {"seconds": perf_counter() - start, "words": words, "types": len(model.wv)}
+    seconds, cpu = perf_counter() - start, process_time() - cpu
+    return {"seconds": seconds, "cpu": cpu, "words": words, "types": len(model.wv)}
 
 
 def train(job):
