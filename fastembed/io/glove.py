@@ -14,13 +14,19 @@ _SAMPLE_BYTES = 1 << 22
 def columns(source):
     """How many numbers a row has, from the first lines; 0 if this is no text of vectors.
 
-    The most frequent count wins, the larger of two equal ones: a word with spaces must not make all rows longer.
+    The most frequent count wins, the larger of two equal ones, so that a few odd words do not decide.
     """
     lines = source.map[:_SAMPLE_BYTES].split(b"\n", _SAMPLE_LINES)[:_SAMPLE_LINES]
-    counts = Counter(len(line.split()) for line in (lines[:-1] or lines))
-    count = max(counts, key=lambda n: (counts[n], n)) - 1
-    fits = (line.split() for line in lines if len(line.split()) > count)
-    return count if count > 0 and any(textvec.parse_float(row[-1]) is not None for row in fits) else 0
+    counts = Counter(_trailing_numbers(line.split()) for line in (lines[:-1] or lines))
+    return max(counts, key=lambda n: (counts[n], n))
+
+
+def _trailing_numbers(tokens):
+    """How many of the last tokens are numbers, the first token being a word anyhow."""
+    count = 0
+    while count < len(tokens) - 1 and textvec.parse_float(tokens[-1 - count]) is not None:
+        count += 1
+    return count
 
 
 def read(source, options):

@@ -21,12 +21,14 @@ def header(source):
 def looks_binary(source):
     """Whether what follows the header is binary: the first word's row is not text."""
     _, dim, begin = header(source)
-    space = source.head.find(b" ", begin)
-    sample = source.head[space + 1 : space + 1 + min(4 * dim, 4096)]
+    blank = re.compile(rb"[ \t]").search(source.head, begin)
+    if blank is None:
+        return True
+    sample = source.head[blank.end() : blank.end() + min(4 * dim, 4096)]
     line = sample.split(b"\n")[0]
     if all(textvec.parse_float(token) is not None for token in line.split()[:-1]):
         sample = line
-    return space < 0 or bool(re.search(rb"[^\t\r\n\x20-\x7e]", sample))
+    return bool(re.search(rb"[^\t\r\n\x20-\x7e]", sample))
 
 
 def read(source, options):
