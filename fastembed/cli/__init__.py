@@ -1,0 +1,55 @@
+"""The command ``fastembed VERB``; every verb is a file or a few lines here, its flags come from the models.
+
+Exit code 0: done; 1: it failed (a file is missing, damaged, full; training overflowed); 2: the command itself is wrong;
+130: Ctrl-C.
+"""
+
+import importlib
+
+import click
+
+from .._version import __version__
+from .program import Program
+
+_VERBS = {  # verb -> (file, help); a file is imported only when its verb runs
+    "train": ("train", "Train vectors: fastembed train skipgram text8 -o m.fe"),
+    "vocab": ("files", "Count the words of a text."),
+    "nn": ("query", "Nearest neighbours of words."),
+    "analogy": ("query", "A is to B as C is to what?"),
+    "eval": ("evaluation", "Score vectors on word pairs and analogies."),
+    "convert": ("files", "Read vectors in one format and write them in another."),
+    "info": ("files", "What a model or vector file contains."),
+    "doctor": ("doctor", "Versions, instruction set, threads, extras, conflicts."),
+    "demo": ("demo", "Train on the novels that ship with fastembed and show what came out."),
+}
+_FASTTEXT_VERBS = ("skipgram", "cbow")  # fastText's own position: fastembed skipgram -input f -output m
+
+
+class Verbs(Program):
+    """The group of all verbs."""
+
+    def list_commands(self, context):
+        return list(_VERBS)
+
+    def get_command(self, context, name):
+        if name in _FASTTEXT_VERBS:
+            return importlib.import_module(".train", __name__).train.get_command(context, name)
+        if name not in _VERBS:
+            return None
+        return getattr(importlib.import_module("." + _VERBS[name][0], __name__), name)
+
+    def format_commands(self, context, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _VERBS.items()])
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fastembed")
+@click.option("--debug", is_flag=True, help="Show the whole traceback of an error (anywhere on the line).")
+def app(debug):
+    """Train word vectors on this machine's CPUs and work with them."""
+
+
+def main(args=None):
+    """The entry point of the console script and of ``python -m fastembed``."""
+    app.main(args=args, prog_name="fastembed")

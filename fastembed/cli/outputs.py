@@ -1,0 +1,69 @@
+"""Where results go: checked before the work, written after it."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from ..errors import FastembedError
+from .program import say
+
+FORMATS = {  # ending -> what is written
+    ".fe": "the whole model: training can go on",
+    ".safetensors": "vectors, memory-mapped on load",
+    ".txt": "word2vec text",
+    ".bin": "word2vec binary",
+    ".vec": "fastText text",
+    ".tsv": "TensorFlow projector (vectors; the words go to a second file)",
+}
+
+
+def check_output(path, vectors_only=False):
+    """Fail now, not after hours of training, if ``path`` cannot become a file of a known format."""
+    path = Path(path)
+    endings = [e for e in FORMATS if not (vectors_only and e == ".fe")]
+    if path.suffix.lower() not in endings:
+        raise click.UsageError(f"{path}: the name must end in one of {', '.join(endings)}", click.get_current_context(True))
+    if path.is_dir():
+        raise FastembedError(f"{path}: is a folder, not a file to write")
+    check_folder(path.parent)
+    return path
+
+
+def check_folder(folder):
+    """Fail unless files can be made in ``folder``."""
+    if not folder.is_dir():
+        raise FastembedError(f"{folder}: there is no such folder to write to")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise FastembedError(f"{folder}: cannot write there ({error.strerror})") from error
+
+
+def write(model, path):
+    """Save the model (.fe) or its vectors (any other ending) and say so."""
+    start = time.perf_counter()
+    (model if path.suffix.lower() == ".fe" else model.wv).save(path)
+    announce(path, model.wv, time.perf_counter() - start)
+
+
+def announce(path, vectors, seconds):
+    rows, dim = vectors.vectors.shape
+    say(f"wrote {path}: {rows:,} words x {dim}, {size_text(os.path.getsize(path))} in {seconds:.1f} s")
+
+
+def size_text(size):
+    """Bytes in words: 12.3 MB."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+        size /= 1000
+    return ""
+
+
+def beside(path):
+    """``m.fe`` -> ``m.partial.fe`` if m.fe exists: an interrupted run must not replace a finished one."""
+    return path.with_name(f"{path.stem}.partial{path.suffix}") if path.exists() else path

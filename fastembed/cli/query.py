@@ -1,0 +1,96 @@
+"""``nn`` and ``analogy``: questions to vectors, from the command line or line by line from standard input."""
+
+import sys
+
+import click
+
+from ..errors import WordNotFoundError
+from .program import FAILED, Verb, say
+
+_SHARED = (
+    click.option("-k", "--topn", type=click.IntRange(1), default=10, show_default=True, help="How many answers."),
+    click.option(
+        "--restrict-vocab", type=click.IntRange(1), help="Answer only with the N most frequent words."
+    ),
+)  # fmt: skip
+
+
+def _query_options(command):
+    for decorate in reversed(_SHARED):
+        command = decorate(command)
+    return command
+
+
+def load_vectors(path):
+    """The KeyedVectors in a file of any format, also those of a whole model."""
+    from ..io import load
+
+    loaded = load(path)
+    return getattr(loaded, "wv", loaded)
+
+
+@click.command(cls=Verb)
+@click.argument("file")
+@click.argument("words", nargs=-1)
+@_query_options
+def nn(file, words, topn, restrict_vocab):
+    """Nearest neighbours of each of WORDS; without WORDS, of every word read from standard input."""
+    vectors = load_vectors(file)
+
+    def answer(word):
+        neighbours = vectors.most_similar(word, topn=topn, restrict_vocab=restrict_vocab)
+        click.echo(table(word, neighbours))
+
+    return _each(((word,) for word in words) if words else None, answer, 1, "word")
+
+
+@click.command(cls=Verb)
+@click.argument("file")
+@click.argument("words", nargs=-1)
+@_query_options
+def analogy(file, words, topn, restrict_vocab):
+    """A is to B as C is to what? Without A B C, three words a line are read from standard input."""
+    if words and len(words) != 3:
+        raise click.UsageError("give three words, A B C (A is to B as C is to ?)", click.get_current_context())
+    vectors = load_vectors(file)
+
+    def answer(a, b, c):
+        found = vectors.most_similar(positive=[b, c], negative=[a], topn=topn, restrict_vocab=restrict_vocab)
+        click.echo(table(f"{a} : {b} = {c} : ?", found))
+
+    return _each([words] if words else None, answer, 3, "three words A B C")
+
+
+def table(question, answers):
+    """A question and its answers, one a line with the cosine."""
+    return "\n".join([question, *(f"  {score:6.3f}  {word}" for word, score in answers)])
+
+
+def _each(questions, answer, count, prompt):
+    """Answer the questions given, or (None) those of standard input until it ends; exit code 1 if one failed."""
+    failed = 0
+    for question in _lines(prompt) if questions is None else questions:
+        if len(question) != count:
+            say(f"fastembed: error: give {prompt} on a line, not {len(question)}")
+            failed = FAILED
+            continue
+        try:
+            answer(*question)
+        except WordNotFoundError as error:
+            say(f"fastembed: error: {error}")
+            failed = FAILED
+        sys.stdout.flush()
+    return failed
+
+
+def _lines(prompt):
+    """The words of each non-empty line of standard input, with a prompt where a person types."""
+    person = sys.stdin.isatty()
+    while True:
+        if person:
+            click.echo(f"{prompt}? ", err=True, nl=False)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        if line.strip():
+            yield line.split()

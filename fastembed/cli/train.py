@@ -1,0 +1,143 @@
+"""``fastembed train MODEL CORPUS... -o OUT``: one command a registered model, its flags made from its parameters."""
+
+import contextlib
+from pathlib import Path
+
+import click
+
+from .. import models
+from .options import corpus_options, open_corpus, option, parameters
+from .outputs import FORMATS, beside, check_folder, check_output, write
+from .program import INTERRUPTED, Verb, say
+
+_FIT = ("input_files", "out", "output_prefix", "loss", "minn", "maxn", "quiet", "verbose", "resume", "checkpoint", "every")
+_CORPUS = ("corpus", "tokenizer", "lowercase", "cache_dir", "errors")
+
+
+class Models(click.Group):
+    """One command for each registered model, in lower case."""
+
+    def list_commands(self, context):
+        return [name.lower() for name in models.registry()]
+
+    def get_command(self, context, name):
+        for registered, cls in models.registry().items():
+            if registered.lower() == name:
+                return train_command(name, cls)
+        return None
+
+
+@click.command(cls=Models)
+def train():
+    """Train vectors on text.
+
+    CORPUS is one or more files (.gz .bz2 .xz .zst too), a pattern in quotes, or - for standard input; one sentence a
+    line.
+    """
+
+
+def train_command(name, cls):
+    """The click command that trains ``cls``."""
+
+    def run(**values):
+        return fit(cls, values)
+
+    command = click.command(
+        name,
+        cls=Verb,
+        help=f"Train {cls.__name__} vectors and write them to OUT.\n\n" + _endings(),
+        short_help=f"Train {cls.__name__} vectors.",
+        no_args_is_help=True,
+    )(corpus_options(_output_options(run)))
+    command.params += [option(p) for p in parameters(cls, skip=("verbose",))]
+    return command
+
+
+def _endings():
+    return "\b\nOUT's ending says what is written:\n" + "\n".join(f"  {e:13s} {text}" for e, text in FORMATS.items())
+
+
+def _output_options(run):
+    for decorate in (
+        click.option("-o", "--out", multiple=True, help="File to write; may be given several times."),
+        click.option("--checkpoint", help="Folder to save the state of training in."),
+        click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Epochs between checkpoints."),
+        click.option("--resume", help="Go on from this .fe file; its parameters count, not the flags."),
+        click.option("-q", "--quiet", is_flag=True, help="No progress."),
+        click.option("-input", "input_files", multiple=True, help="fastText's CORPUS."),
+        click.option("-output", "output_prefix", help="fastText's OUT: writes OUTPUT.vec and OUTPUT.fe."),
+        click.option("-loss", type=click.Choice(["ns", "hs"]), help="fastText's --no-hs and --hs."),
+        click.option("-verbose", type=click.INT, default=2, hidden=True),
+        click.option("-minn", type=click.INT, default=0, hidden=True),
+        click.option("-maxn", type=click.INT, default=0, hidden=True),
+    ):
+        run = decorate(run)
+    return run
+
+
+def fit(cls, values):
+    """Check the outputs, train, write; ``values`` are the command's options."""
+    settings = {name: values.pop(name) for name in _FIT}
+    corpus_settings = {name: values.pop(name) for name in _CORPUS}
+    _fasttext(settings, values)
+    targets = _targets(settings)
+    model = _load(cls, settings["resume"]) if settings["resume"] else cls(**values)
+    corpus = open_corpus(
+        (*corpus_settings.pop("corpus"), *settings["input_files"]), threads=values.get("threads"), **corpus_settings
+    )
+    if settings["checkpoint"]:
+        Path(settings["checkpoint"]).mkdir(parents=True, exist_ok=True)
+        check_folder(Path(settings["checkpoint"]))
+    extra = {"checkpoint": settings["checkpoint"], "every": settings["every"]} if settings["checkpoint"] else {}
+    verbose = 0 if settings["quiet"] or settings["verbose"] == 0 else 1
+    try:
+        model.fit(corpus, verbose=verbose, resume=bool(settings["resume"]), **extra)
+    except KeyboardInterrupt:
+        return _interrupted(model, targets)
+    for path in targets:
+        write(model, path)
+    return 0
+
+
+def _fasttext(settings, values):
+    """Translate what fastText spells in another way."""
+    if settings["minn"] or settings["maxn"]:
+        raise click.UsageError("character n-grams (-minn, -maxn) are not part of this model: leave them out or give 0")
+    if settings["loss"]:
+        values["hs"] = settings["loss"] == "hs"
+
+
+def _targets(settings):
+    """The paths to write, each checked."""
+    targets = [check_output(path) for path in settings["out"]]
+    prefix = settings["output_prefix"]
+    if prefix and Path(prefix).suffix.lower() in FORMATS:
+        targets.append(check_output(prefix))
+    elif prefix:
+        targets += [check_output(prefix + ".vec"), check_output(prefix + ".fe")]
+    if not targets:
+        raise click.UsageError("say where to write: -o FILE", click.get_current_context(True))
+    return targets
+
+
+def _load(cls, path):
+    from ..io import load
+
+    model = load(path)
+    if not isinstance(model, cls):
+        raise click.UsageError(f"{path} holds {type(model).__name__}, not {cls.__name__}")
+    return model
+
+
+def _interrupted(model, targets):
+    """Ctrl-C: keep what was learnt, without touching files of earlier runs."""
+    vectors = None
+    with contextlib.suppress(AttributeError):  # NotFittedError is one: stopped before there was anything
+        vectors = model.wv
+    if vectors is None:
+        say("fastembed: interrupted before training began; nothing was written")
+        return INTERRUPTED
+    say("fastembed: interrupted; writing what was learnt so far")
+    for path in targets:
+        write(model, beside(path))
+    return INTERRUPTED
