@@ -69,7 +69,9 @@ def test_names_in_the_documents_exist(name):
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_files_named_in_the_documents_exist(name):
     text = read(name)
-    for path in re.findall(r"\b((?:fastembed|tests|csrc|bench)/[\w/]+\.\w+)", text) + re.findall(r"\b[A-Z]{4,}\.md\b", text):
+    for path in re.findall(r"\b((?:fastembed|tests|csrc|bench)/[\w/]+\.\w+)", text) + re.findall(
+        r"\b[A-Z]{4,}\.md\b", text
+    ):
         assert (ROOT / path).exists() or path.endswith(("mine.py", "mine.pyx")), path
 
 
@@ -86,7 +88,9 @@ def test_nobody_is_told_to_install_the_other_fastembed(name):
 
 def test_extras_named_in_the_readme_exist():
     project = read("pyproject.toml")
-    for extra in re.search(r"## Extras\n(.*?)\n\n", read("README.md"), re.DOTALL)[1].split("pip install")[0].split("`")[1::2]:
+    for extra in (
+        re.search(r"## Extras\n(.*?)\n\n", read("README.md"), re.DOTALL)[1].split("pip install")[0].split("`")[1::2]
+    ):
         if extra.isalpha():
             assert re.search(rf"^{extra} = \[", project, re.MULTILINE), extra
 

@@ -57,7 +57,12 @@ def violations(path, text):
 
 
 def sources():
-    return [p for ending in ("py", "pyx", "pxd") for p in sorted(ROOT.rglob(f"*.{ending}")) if p.parent != ROOT or p.stem != "__init__"]
+    return [
+        p
+        for ending in ("py", "pyx", "pxd")
+        for p in sorted(ROOT.rglob(f"*.{ending}"))
+        if p.parent != ROOT or p.stem != "__init__"
+    ]
 
 
 def test_imports_flow_one_way():

@@ -40,7 +40,9 @@ def copy_of_init(tmp_path):
 def import_it(tmp_path):
     code = "import fastembed; print(fastembed.__file__)"
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    return subprocess.run([sys.executable, "-W", "always", "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-W", "always", "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
 
 
 def test_warns_when_the_other_fastembed_lies_in_the_same_folder(tmp_path):

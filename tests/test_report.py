@@ -201,7 +201,9 @@ def test_ticks_cover_the_range_with_round_numbers(low, high):
     assert np.allclose(np.diff(values), values[1] - values[0])
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.05, "0.05"), (4.0, "4"), (1_200_000, "1.2M"), (25_000, "25k"), (0, "0")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.05, "0.05"), (4.0, "4"), (1_200_000, "1.2M"), (25_000, "25k"), (0, "0")]
+)
 def test_short_numbers(value, text):
     assert curve.short(value) == text
 
@@ -209,7 +211,10 @@ def test_short_numbers(value, text):
 def test_png_by_matplotlib(tmp_path):
     pytest.importorskip("matplotlib", reason="PNG needs the extra plot")
     kv = random_vectors(["$a^2$", "b"])  # a formula to matplotlib, if it were let
-    for path in (fe.report.map(kv, path=tmp_path / "map.png"), fe.report.training_curve(HISTORY, tmp_path / "curve.png")):
+    for path in (
+        fe.report.map(kv, path=tmp_path / "map.png"),
+        fe.report.training_curve(HISTORY, tmp_path / "curve.png"),
+    ):
         assert path.read_bytes().startswith(b"\x89PNG\r\n")
 
 

@@ -41,8 +41,8 @@ CHINESE = Show(
     ("曹操", "宝玉", "银子", "荆州"),
     (("曹操", "魏", "孙权"), ("宝玉", "袭人", "黛玉")),
     {
-        "红楼梦": "宝玉 黛玉 宝钗 贾母 凤姐 袭人 晴雯 平儿 贾琏 王夫人 薛姨妈 探春 湘云 鸳鸯 紫鹃 刘姥姥 贾政 尤氏 香菱",
-        "三国演义": "曹操 刘备 孙权 孔明 关公 张飞 赵云 周瑜 吕布 司马懿 鲁肃 黄忠 马超 袁绍 魏延 姜维 玄德 云长 董卓 邓艾",
+        "红楼梦": "宝玉 黛玉 宝钗 贾母 凤姐 袭人 晴雯 平儿 贾琏 王夫人 薛姨妈 探春 湘云 鸳鸯 紫鹃 刘姥姥 贾政 尤氏",
+        "三国演义": "曹操 刘备 孙权 孔明 关公 张飞 赵云 周瑜 吕布 司马懿 鲁肃 黄忠 马超 袁绍 魏延 姜维 玄德 云长",
         "地名": "荆州 洛阳 许昌 徐州 冀州 汉中 成都 长安 西川 江东 江夏 南郡",
         "军事": "大军 人马 军士 先锋 都督 将军 太守 引兵 军马 粮草 城中 大寨",
         "称呼": "姐姐 妹妹 哥哥 嫂子 老太太 太太 奶奶 姑娘 丫头 老爷 母亲 媳妇 婆子 小厮",
@@ -54,7 +54,9 @@ FREQUENT = 20  # neighbours are shown only among words that occur at least so of
 
 
 @click.command(cls=Verb)
-@click.option("--lang", type=click.Choice(["en", "zh", "both"]), default="both", show_default=True, help="Which novels.")
+@click.option(
+    "--lang", type=click.Choice(["en", "zh", "both"]), default="both", show_default=True, help="Which novels."
+)
 @click.option("--epochs", type=click.IntRange(1), default=10, show_default=True, help="How often to read them.")
 @click.option("--threads", type=click.IntRange(1), help="Default: every CPU.")
 @click.option("--out", "folder", default=".", show_default=True, help="Folder for the models and pictures.")
@@ -65,7 +67,8 @@ def demo(lang, epochs, threads, folder):
     for name, show in (("en", ENGLISH), ("zh", CHINESE)):
         if lang in (name, "both"):
             _run(name, show, folder, epochs, threads)
-    say(f"more: fastembed nn {folder / f'demo-{lang if lang != 'both' else 'en'}.fe'} WORD ...")
+    model = folder / ("demo-zh.fe" if lang == "zh" else "demo-en.fe")
+    say(f"more: fastembed nn {model} WORD ...")
 
 
 def _run(name, show, folder, epochs, threads):

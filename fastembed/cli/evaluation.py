@@ -12,7 +12,10 @@ from .query import load_vectors
 @click.argument("file")
 @click.argument("tests", nargs=-1, required=True)
 @click.option(
-    "--restrict-vocab", type=click.IntRange(1), default=300_000, show_default=True,
+    "--restrict-vocab",
+    type=click.IntRange(1),
+    default=300_000,
+    show_default=True,
     help="Analogies use only the N most frequent words.",
 )
 @click.option("--case-sensitive", is_flag=True, help="Do not fold words to one case.")
@@ -68,7 +71,9 @@ def _table(rows):
     lines = []
     for row in rows:
         if row["kind"] == "pairs":
-            text = f"spearman {row['spearman']:.3f}  pearson {row['pearson']:.3f}  {row['out_of_vocabulary']:.1%} unknown"
+            text = (
+                f"spearman {row['spearman']:.3f}  pearson {row['pearson']:.3f}  {row['out_of_vocabulary']:.1%} unknown"
+            )
         else:
             text = f"accuracy {row['accuracy']:.3f}  {row['correct']:,} of {row['asked']:,} analogies"
         lines.append(f"{row['test']:{width}s}  {text}")

@@ -39,7 +39,9 @@ def vocab(corpus, out, min_count, max_vocab, threads, **settings):
 @click.command(cls=Verb, no_args_is_help=True)
 @click.argument("source")
 @click.argument("target")
-@click.option("--format", "format_", help="Format of TARGET, where its ending does not say it: word2vec, word2vec-bin ...")
+@click.option(
+    "--format", "format_", help="Format of TARGET, where its ending does not say it: word2vec, word2vec-bin ..."
+)
 def convert(source, target, format_):
     """Read vectors from SOURCE (any format, recognised by its content) and write them to TARGET."""
     if format_:

@@ -119,6 +119,4 @@ def open_corpus(sources, *, tokenizer="whitespace", lowercase=False, cache_dir=N
         raise click.UsageError("- (standard input) cannot be combined with files", click.get_current_context(True))
     source = sources[0] if len(sources) == 1 else list(sources)
     split = None if tokenizer == "whitespace" else getattr(tokenize, tokenizer)
-    return Corpus(
-        source, tokenizer=split, lowercase=lowercase, cache_dir=cache_dir, errors=errors, threads=threads
-    )
+    return Corpus(source, tokenizer=split, lowercase=lowercase, cache_dir=cache_dir, errors=errors, threads=threads)

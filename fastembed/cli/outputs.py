@@ -25,7 +25,9 @@ def check_output(path, vectors_only=False):
     path = Path(path)
     endings = [e for e in FORMATS if not (vectors_only and e == ".fe")]
     if path.suffix.lower() not in endings:
-        raise click.UsageError(f"{path}: the name must end in one of {', '.join(endings)}", click.get_current_context(True))
+        raise click.UsageError(
+            f"{path}: the name must end in one of {', '.join(endings)}", click.get_current_context(True)
+        )
     if path.is_dir():
         raise FastembedError(f"{path}: is a folder, not a file to write")
     check_folder(path.parent)

@@ -10,7 +10,19 @@ from .options import corpus_options, open_corpus, option, parameters
 from .outputs import FORMATS, beside, check_folder, check_output, write
 from .program import INTERRUPTED, Verb, say
 
-_FIT = ("input_files", "out", "output_prefix", "loss", "minn", "maxn", "quiet", "verbose", "resume", "checkpoint", "every")
+_FIT = (
+    "input_files",
+    "out",
+    "output_prefix",
+    "loss",
+    "minn",
+    "maxn",
+    "quiet",
+    "verbose",
+    "resume",
+    "checkpoint",
+    "every",
+)
 _CORPUS = ("corpus", "tokenizer", "lowercase", "cache_dir", "errors")
 
 
@@ -61,7 +73,9 @@ def _output_options(run):
     for decorate in (
         click.option("-o", "--out", multiple=True, help="File to write; may be given several times."),
         click.option("--checkpoint", help="Folder to save the state of training in."),
-        click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Epochs between checkpoints."),
+        click.option(
+            "--every", type=click.IntRange(1), default=1, show_default=True, help="Epochs between checkpoints."
+        ),
         click.option("--resume", help="Go on from this .fe file; its parameters count, not the flags."),
         click.option("-q", "--quiet", is_flag=True, help="No progress."),
         click.option("-input", "input_files", multiple=True, help="fastText's CORPUS."),

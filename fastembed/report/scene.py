@@ -59,7 +59,9 @@ class Scene:
                 out.write(self.svg().encode("utf-8"))
         elif kind == ".png":
             if not has_matplotlib():
-                raise FastembedError(f"{path}: PNG needs matplotlib (the extra 'plot'); give a name ending in .svg instead")
+                raise FastembedError(
+                    f"{path}: PNG needs matplotlib (the extra 'plot'); give a name ending in .svg instead"
+                )
             _save_png(self, path)
         else:
             raise ParameterError(f"{path}: a picture's name must end in .svg or .png")
@@ -85,7 +87,7 @@ _MATPLOTLIB_CJK = (*CJK_FONTS, "Noto Sans CJK JP", "Noto Serif CJK SC", "Noto Se
 
 
 def picture_suffix(text=""):
-    """".png" where matplotlib is there and has the characters of ``text``, else ".svg"."""
+    """ ".png" where matplotlib is there and has the characters of ``text``, else ".svg"."""
     return ".png" if has_matplotlib() and can_draw(text) else ".svg"
 
 
@@ -100,7 +102,9 @@ def _wide(character):
 
 def _xml(text):
     """Text for XML 1.0: control characters, which the format forbids, become the replacement character."""
-    clean = "".join(c if c >= " " and c not in "\x7f\ufffe\uffff" and not "\ud800" <= c <= "\udfff" else "\ufffd" for c in text)
+    clean = "".join(
+        c if c >= " " and c not in "\x7f\ufffe\uffff" and not "\ud800" <= c <= "\udfff" else "\ufffd" for c in text
+    )
     return escape(clean)
 
 

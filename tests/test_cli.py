@@ -1,0 +1,447 @@
+"""The command line: every verb, fastText's spellings, exit codes, and errors of one line."""
+
+import json
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import fastembed as fe
+from fastembed.cli import app, doctor, main, options
+from fastembed.cli import train as train_module
+
+LINES = ["the king loves the queen", "a man and a woman walk", "the boy and the girl play", "king queen man woman"] * 60
+SMALL = ["--dim", "8", "--min-count", "1", "--epochs", "2", "--threads", "1"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty current folder with text.txt in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text("\n".join(LINES) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def trained(folder):
+    done(run("train", "skipgram", "text.txt", "-o", "m.fe", *SMALL))
+    return folder
+
+
+def run(*args, stdin=None):
+    return CliRunner().invoke(app, list(args), input=stdin)
+
+
+def done(result):
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refused(result, code, *parts):
+    """The run failed with this exit code and one line that has these parts."""
+    assert result.exit_code == code, result.output
+    errors = [line for line in result.output.splitlines() if "error" in line]
+    assert len(errors) == 1, result.output
+    assert "Traceback" not in result.output
+    for part in parts:
+        assert part in errors[0]
+
+
+def test_help_lists_every_verb():
+    output = done(run("--help"))
+    for verb in ("train", "vocab", "nn", "analogy", "eval", "convert", "info", "doctor", "demo"):
+        assert f"  {verb} " in output
+        assert "Usage" in done(run(verb, "--help"))
+
+
+def test_without_a_verb_the_help_is_shown():
+    result = run()
+    assert result.exit_code == 2
+    assert "Commands" in result.output
+
+
+def test_version():
+    assert fe.__version__ in done(run("--version"))
+
+
+def test_runs_as_a_module():
+    result = subprocess.run([sys.executable, "-m", "fastembed", "--version"], capture_output=True, text=True)
+    assert result.returncode == 0
+    assert fe.__version__ in result.stdout
+
+
+@pytest.mark.parametrize("name", ["skipgram", "cbow"])
+def test_every_parameter_of_a_model_is_a_flag(name):
+    cls = {"skipgram": fe.SkipGram, "cbow": fe.CBOW}[name]
+    command = app.get_command(None, "train").get_command(None, name)
+    flags = {flag for p in command.params for flag in p.opts}
+    for parameter in cls().get_params():
+        if parameter != "verbose":
+            assert "--" + parameter.replace("_", "-") in flags
+    assert all(p.help for p in command.params if isinstance(p, click.Option) and not p.hidden)
+
+
+def test_train_writes_what_was_asked(folder):
+    output = done(
+        run("train", "skipgram", "text.txt", "-o", "m.fe", "-o", "m.vec", "--seed", "7", "--no-dynamic-window", *SMALL)
+    )
+    model = fe.load("m.fe")
+    assert isinstance(model, fe.SkipGram)
+    params = model.get_params()
+    assert (params["dim"], params["seed"], params["dynamic_window"], params["epochs"]) == (8, 7, False, 2)
+    assert fe.load("m.vec").vectors.shape == (len(model.wv), 8)
+    assert "wrote m.fe: 14 words x 8" in output
+    assert "wrote m.vec" in output
+
+
+def test_train_reads_standard_input(folder):
+    done(run("train", "cbow", "-", "-o", "m.fe", *SMALL, stdin="\n".join(LINES)))
+    assert isinstance(fe.load("m.fe"), fe.CBOW)
+
+
+def test_train_reads_several_files_with_a_tokenizer(folder):
+    (folder / "more.txt").write_text("Zebra, zebra; ZEBRA!\n" * 5)
+    done(run("train", "skipgram", "text.txt", "more.txt", "--tokenizer", "words", "--lowercase", "-o", "m.vec", *SMALL))
+    assert "zebra" in fe.load("m.vec")
+
+
+def test_train_goes_on_from_a_model(trained):
+    done(run("train", "skipgram", "text.txt", "--resume", "m.fe", "-o", "n.fe"))
+    assert len(fe.load("n.fe").history) > len(fe.load("m.fe").history)
+
+
+def test_train_keeps_checkpoints(folder):
+    done(run("train", "skipgram", "text.txt", "-o", "m.fe", "--checkpoint", "states", *SMALL))
+    assert list((folder / "states").iterdir())
+
+
+def test_fasttext_command_line_runs_unchanged(folder):
+    line = "-input text.txt -output m -dim 8 -ws 3 -neg 4 -minCount 1 -epoch 2 -lr 0.03 -thread 1 -t 0.01 -loss ns"
+    output = done(run("skipgram", *line.split(), "-verbose", "0"))
+    params = fe.load("m.fe").get_params()
+    expected = {
+        "dim": 8,
+        "window": 3,
+        "negative": 4,
+        "min_count": 1,
+        "epochs": 2,
+        "lr": 0.03,
+        "threads": 1,
+        "sample": 0.01,
+    }
+    assert {name: params[name] for name in expected} == expected
+    assert not params["hs"]
+    assert "wrote m.vec" in output
+    assert "wrote m.fe" in output
+    assert len(fe.load("m.vec")) == 14
+
+
+def test_fasttext_hierarchical_softmax(folder):
+    done(
+        run(
+            "cbow", "-input", "text.txt", "-output", "m.fe", "-loss", "hs", "-dim", "8", "-minCount", "1", "-epoch", "1"
+        )
+    )
+    assert fe.load("m.fe").get_params()["hs"]
+    assert not (folder / "m.vec").exists()
+
+
+@pytest.mark.parametrize("flag", ["-lrUpdateRate", "-wordNgrams", "-dims", "--window-size"])
+def test_an_unknown_option_is_named_as_a_whole(folder, flag):
+    refused(
+        run("skipgram", "-input", "text.txt", "-output", "m", flag, "3"), 2, f"'{flag}'" if "dims" in flag else flag
+    )
+    assert not (folder / "m.fe").exists()
+
+
+def test_subwords_are_refused(folder):
+    refused(run("skipgram", "-input", "text.txt", "-output", "m", "-maxn", "6"), 2, "n-grams")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--dim", "many"], ["--epochs", "1.5"], ["--lr", "fast"], ["--max-vocab", "x"], ["--tokenizer", "none"], ["-dim"]],
+)
+def test_a_wrong_value_is_misuse(folder, flags):
+    refused(run("train", "skipgram", "text.txt", "-o", "m.fe", *flags), 2)
+
+
+@pytest.mark.parametrize(
+    "flags", [["--dim", "0"], ["--window", "-3"], ["--lr", "nan"], ["--threads", "0"], ["--epochs", "0"]]
+)
+def test_an_impossible_value_is_misuse(folder, flags):
+    refused(run("train", "skipgram", "text.txt", "-o", "m.fe", *flags), 2, flags[0].strip("-"))
+
+
+def test_an_output_is_required(folder):
+    refused(run("train", "skipgram", "text.txt"), 2, "-o")
+
+
+def test_a_corpus_is_required(folder):
+    refused(run("train", "skipgram", "-o", "m.fe"), 2, "text file")
+
+
+def test_standard_input_stands_alone(folder):
+    refused(run("train", "skipgram", "-", "text.txt", "-o", "m.fe"), 2, "standard input")
+
+
+def test_an_unknown_ending_is_misuse(folder):
+    refused(run("train", "skipgram", "text.txt", "-o", "m.pkl"), 2, "m.pkl", ".safetensors")
+
+
+def test_an_unknown_verb_is_misuse():
+    refused(run("trian"), 2, "trian")
+    refused(run("train", "skipgarm"), 2, "skipgarm")
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def fit(self, *args, **kwargs):
+        raise AssertionError("training began")
+
+    monkeypatch.setattr(fe.SkipGram, "fit", fit)
+
+
+def test_outputs_are_checked_before_training(folder, no_training):
+    (folder / "there.vec").mkdir()
+    for out, message in (("nowhere/m.fe", "no such folder"), ("there.vec", "is a folder")):
+        refused(run("train", "skipgram", "text.txt", "-o", "m.fe", "-o", out), 1, message)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_found_before_training(folder, no_training):
+    (folder / "locked").mkdir(mode=0o500)
+    refused(run("train", "skipgram", "text.txt", "-o", "locked/m.fe"), 1, "locked")
+
+
+def test_a_missing_corpus_is_a_failure(folder):
+    refused(run("train", "skipgram", "none.txt", "-o", "m.fe"), 1, "none.txt")
+    assert not (folder / "m.fe").exists()
+
+
+def test_an_empty_corpus_is_a_failure(folder):
+    (folder / "empty.txt").write_text("")
+    refused(run("train", "skipgram", "empty.txt", "-o", "m.fe"), 1, "empty.txt")
+
+
+def interrupt_after_training(monkeypatch):
+    fit = fe.SkipGram.fit
+
+    def interrupted(self, *args, **kwargs):
+        fit(self, *args, **kwargs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fe.SkipGram, "fit", interrupted)
+
+
+def test_interrupt_saves_what_was_learnt(folder, monkeypatch):
+    interrupt_after_training(monkeypatch)
+    result = run("train", "skipgram", "text.txt", "-o", "m.fe", *SMALL)
+    assert result.exit_code == 130
+    assert "interrupted" in result.output
+    assert len(fe.load("m.fe").wv) == 14
+
+
+def test_interrupt_does_not_replace_a_finished_file(trained, monkeypatch):
+    before = (trained / "m.fe").read_bytes()
+    interrupt_after_training(monkeypatch)
+    result = run("train", "skipgram", "text.txt", "-o", "m.fe", *SMALL)
+    assert result.exit_code == 130
+    assert (trained / "m.fe").read_bytes() == before
+    assert len(fe.load("m.partial.fe").wv) == 14
+
+
+def test_interrupt_before_training(folder, monkeypatch):
+    def fit(self, *args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fe.SkipGram, "fit", fit)
+    result = run("train", "skipgram", "text.txt", "-o", "m.fe", *SMALL)
+    assert result.exit_code == 130
+    assert "nothing was written" in result.output
+    assert not (folder / "m.fe").exists()
+
+
+def test_an_unforeseen_error_is_one_line_unless_debug(folder, monkeypatch):
+    def broken(*args, **kwargs):
+        raise RuntimeError("something\nstrange")
+
+    monkeypatch.setattr(train_module, "open_corpus", broken)
+    args = ("train", "skipgram", "text.txt", "-o", "m.fe")
+    refused(run(*args), 1, "RuntimeError: something strange (--debug shows where)")
+    result = run(*args, "--debug")
+    assert isinstance(result.exception, RuntimeError)
+
+
+def test_vocab(folder):
+    lines = done(run("vocab", "text.txt", "--min-count", "121")).splitlines()
+    assert lines[:2] == ["the 240", "and 120"] or lines[0] == "the 240"
+    assert "14 different" in lines[-1]
+    done(run("vocab", "text.txt", "-o", "words.txt", "--max-vocab", "2"))
+    assert len((folder / "words.txt").read_text().splitlines()) == 2
+
+
+def test_nn(trained):
+    lines = done(run("nn", "m.fe", "king", "girl", "-k", "3")).splitlines()
+    assert lines[0] == "king"
+    assert lines[4] == "girl"
+    assert len(lines) == 8
+    expected = fe.load("m.fe").wv.most_similar("king", topn=3)
+    assert [line.split()[1] for line in lines[1:4]] == [word for word, _ in expected]
+
+
+def test_nn_of_an_unknown_word(trained):
+    refused(run("nn", "m.fe", "kin"), 1, "'kin'", "king")
+
+
+def test_nn_reads_words_from_standard_input(trained):
+    result = run("nn", "m.fe", "-k", "1", stdin="king\nnoword\n\nqueen\n")
+    assert result.exit_code == 1
+    assert "noword" in result.output
+    assert result.output.splitlines()[-2] == "queen"
+
+
+def test_analogy(trained):
+    lines = done(run("analogy", "m.fe", "man", "woman", "king", "-k", "2")).splitlines()
+    assert lines[0] == "man : woman = king : ?"
+    assert len(lines) == 3
+    assert done(run("analogy", "m.fe", "-k", "2", stdin="man woman king\n")).splitlines() == lines
+    refused(run("analogy", "m.fe", "man", "woman"), 2, "three words")
+    refused(run("analogy", "m.fe", stdin="man woman\n"), 1, "three words")
+
+
+def test_eval(trained):
+    (trained / "pairs.tsv").write_text("king\tqueen\t9\nman\twoman\t8\nboy\twalk\t1\nnone\tking\t5\n")
+    (trained / "analogies.txt").write_text(": family\nman woman king queen\nboy girl king queen\n")
+    output = done(run("eval", "m.fe", "pairs.tsv", "analogies.txt", "--sections"))
+    assert "spearman" in output
+    assert "25.0% unknown" in output
+    assert "of 2 analogies" in output
+    assert "family" in output
+    rows = json.loads(done(run("eval", "m.fe", "pairs.tsv", "analogies.txt", "--json")))
+    assert [row["kind"] for row in rows] == ["pairs", "analogies"]
+    assert rows[0]["out_of_vocabulary"] == 0.25
+    assert rows[1]["asked"] == 2
+
+
+def test_eval_of_a_missing_file(trained):
+    refused(run("eval", "m.fe", "none.tsv"), 1, "none.tsv")
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "txt", "bin", "vec"])
+def test_convert_there_and_back(trained, ending):
+    done(run("convert", "m.fe", f"v.{ending}"))
+    original, copy = fe.load("m.fe").wv, fe.load(f"v.{ending}")
+    assert copy.index_to_key == original.index_to_key
+    assert abs(copy.vectors - original.vectors).max() < 1e-5
+
+
+def test_convert_refuses_what_it_cannot_write(trained):
+    refused(run("convert", "m.fe", "v.xyz"), 2, "v.xyz")
+    refused(run("convert", "m.fe", "n.fe"), 2, "n.fe")
+    refused(run("convert", "m.fe", "nowhere/v.bin"), 1, "nowhere")
+
+
+def test_a_damaged_file_is_a_failure(trained):
+    (trained / "bad.fe").write_bytes((trained / "m.fe").read_bytes()[:300])
+    refused(run("info", "bad.fe"), 1, "bad.fe")
+    refused(run("info", "none.fe"), 1, "none.fe")
+
+
+def test_info(trained):
+    output = done(run("info", "m.fe"))
+    assert "SkipGram" in output
+    assert "dimensions      8" in output
+    done(run("convert", "m.fe", "v.bin"))
+    assert "KeyedVectors" in done(run("info", "v.bin"))
+
+
+def test_doctor(monkeypatch):
+    monkeypatch.setattr(
+        doctor.metadata, "version", lambda name: (_ for _ in ()).throw(doctor.metadata.PackageNotFoundError)
+    )
+    output = done(run("doctor"))
+    for part in (
+        "fastembed-trainer",
+        "instruction set",
+        "threads",
+        "huge pages",
+        "extra zh",
+        "name conflict      none",
+    ):
+        assert part in output
+    assert fe.simd.active() in output
+
+
+def test_doctor_finds_the_other_fastembed(monkeypatch):
+    monkeypatch.setattr(doctor.metadata, "version", lambda name: "0.7.1")
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "fastembed 0.7.1 (Qdrant's inference library)" in result.output
+
+
+def test_demo(folder):
+    output = done(run("demo", "--lang", "en", "--epochs", "1", "--threads", "1", "--out", "."))
+    assert "whale: " in output
+    assert "he : she = his : ?" in output
+    pictures = [path for path in folder.iterdir() if path.suffix in (".svg", ".png")]
+    assert len(pictures) == 2
+    assert len(fe.load("demo-en.fe").wv) > 9000
+
+
+def test_demo_in_chinese_without_matplotlib(folder, monkeypatch):
+    monkeypatch.setattr("fastembed.report.scene.has_matplotlib", lambda: False)
+    output = done(run("demo", "--lang", "zh", "--epochs", "1", "--threads", "1"))
+    assert "曹操: " in output
+    assert "宝玉" in (folder / "demo-zh-map.svg").read_text(encoding="utf-8")
+
+
+def test_help_of_parameters_comes_from_the_docstring():
+    class Model:
+        """Something.
+
+        Parameters
+        ----------
+        dim : floats of a vector,
+            at least 1.
+        first, second : two of them.
+        maybe : int or None.
+
+        Returns nothing : really.
+        """
+
+        def __init__(self, *, dim=100, first=True, second=0.5, maybe=None):
+            pass
+
+    found = {p.name: (p.default, p.help) for p in options.parameters(Model)}
+    assert found == {
+        "dim": (100, "floats of a vector, at least 1."),
+        "first": (True, "two of them."),
+        "second": (0.5, "two of them."),
+        "maybe": (None, "int or None."),
+    }
+
+
+@pytest.mark.parametrize(("text", "value"), [("3", 3), ("0.5", 0.5), ("1e-4", 1e-4)])
+def test_number(text, value):
+    assert options.Number().convert(text, None, None) == value
+
+
+def test_a_closed_pipe_is_silent(trained):
+    code = "import sys; from fastembed.cli import main; main(['vocab', 'text.txt'])"
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        result = subprocess.run([sys.executable, "-c", code], stdout=closed, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_main_is_the_entry_point(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert fe.__version__ in capsys.readouterr().out
