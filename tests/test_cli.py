@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import fastembed as fe
-from fastembed.cli import app, doctor, main, options
+from fastembed.cli import app, doctor, main
 from fastembed.cli import train as train_module
 
 LINES = ["the king loves the queen", "a man and a woman walk", "the boy and the girl play", "king queen man woman"] * 60
@@ -79,8 +79,7 @@ def test_every_parameter_of_a_model_is_a_flag(name):
     command = app.get_command(None, "train").get_command(None, name)
     flags = {flag for p in command.params for flag in p.opts}
     for parameter in cls().get_params():
-        if parameter != "verbose":
-            assert "--" + parameter.replace("_", "-") in flags
+        assert "--" + parameter.replace("_", "-") in flags
     assert all(p.help for p in command.params if isinstance(p, click.Option) and not p.hidden)
 
 
@@ -111,6 +110,13 @@ def test_train_reads_several_files_with_a_tokenizer(folder):
 def test_train_goes_on_from_a_model(trained):
     done(run("train", "skipgram", "text.txt", "--resume", "m.fe", "-o", "n.fe"))
     assert len(fe.load("n.fe").history) > len(fe.load("m.fe").history)
+
+
+def test_train_goes_on_with_other_parameters_but_not_another_shape(trained):
+    done(run("train", "skipgram", "text.txt", "--resume", "m.fe", "-o", "n.fe", "--epochs", "5"))
+    assert len(fe.load("n.fe").history) == 5
+    refused(run("train", "skipgram", "text.txt", "--resume", "m.fe", "-o", "n.fe", "--dim", "9"), 2, "dim 8")
+    refused(run("train", "cbow", "text.txt", "--resume", "m.fe", "-o", "n.fe"), 1, "m.fe", "SkipGram, not CBOW")
 
 
 def test_train_keeps_checkpoints(folder):
@@ -397,37 +403,6 @@ def test_demo_in_chinese_without_matplotlib(folder, monkeypatch):
     output = done(run("demo", "--lang", "zh", "--epochs", "1", "--threads", "1"))
     assert "曹操: " in output
     assert "宝玉" in (folder / "demo-zh-map.svg").read_text(encoding="utf-8")
-
-
-def test_help_of_parameters_comes_from_the_docstring():
-    class Model:
-        """Something.
-
-        Parameters
-        ----------
-        dim : floats of a vector,
-            at least 1.
-        first, second : two of them.
-        maybe : int or None.
-
-        Returns nothing : really.
-        """
-
-        def __init__(self, *, dim=100, first=True, second=0.5, maybe=None):
-            pass
-
-    found = {p.name: (p.default, p.help) for p in options.parameters(Model)}
-    assert found == {
-        "dim": (100, "floats of a vector, at least 1."),
-        "first": (True, "two of them."),
-        "second": (0.5, "two of them."),
-        "maybe": (None, "int or None."),
-    }
-
-
-@pytest.mark.parametrize(("text", "value"), [("3", 3), ("0.5", 0.5), ("1e-4", 1e-4)])
-def test_number(text, value):
-    assert options.Number().convert(text, None, None) == value
 
 
 def test_a_closed_pipe_is_silent(trained):

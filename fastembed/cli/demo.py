@@ -28,7 +28,7 @@ ENGLISH = Show(
     {
         "family": "mother father sister brother daughter son wife husband aunt uncle niece cousin children parents",
         "sea": "whale ship boat sea captain sperm deck crew harpoon oars mast sail whales waves ahab starbuck",
-        "war": "army troops battle enemy soldiers general regiment officers kutuzov napoleon guns cavalry attack french",
+        "war": "army troops battle enemy soldiers general regiment officers kutuzov napoleon guns attack french",
         "society": "dance ball dinner supper party invitation visit carriage marriage engagement acquaintance",
         "body": "eyes face hand lips hair head arm cheeks shoulders mouth fingers hands feet",
         "feelings": "love joy happiness grief fear anger pity shame hope despair pride tenderness jealousy",

@@ -1,8 +1,4 @@
-"""Command-line options made from the signature and the docstring of a model (or of Corpus)."""
-
-import inspect
-import re
-from dataclasses import dataclass
+"""Command-line options made from the parameters of a model, and those that say how to read a corpus."""
 
 import click
 
@@ -19,70 +15,14 @@ FASTTEXT = {  # parameter -> fastText's spelling of it
 }
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One keyword parameter of a class: what its flag needs to know."""
-
-    name: str
-    default: object
-    help: str = ""
-
-
-def parameters(cls, skip=()):
-    """The keyword parameters of ``cls.__init__`` with their defaults and the docstring's words about them."""
-    described = _described(inspect.getdoc(cls) or "") | _described(inspect.getdoc(cls.__init__) or "")
-    return [
-        Parameter(p.name, p.default, described.get(p.name, ""))
-        for p in inspect.signature(cls).parameters.values()
-        if p.default is not p.empty and p.name not in skip
-    ]
-
-
-def _described(doc):
-    """Parameter name -> its text, from lines such as ``dim : floats of a vector`` and their continuations."""
-    found, names, indent = {}, (), 0
-    for line in doc.splitlines():
-        start = re.match(r"( *)([a-z_]+(?:, *[a-z_]+)*) *: (.*)", line)
-        depth = len(line) - len(line.lstrip())
-        if names and line.strip() and depth > indent:
-            for name in names:
-                found[name] += " " + line.strip()
-        elif start:
-            indent, names = len(start[1]), tuple(re.split(r", *", start[2]))
-            found |= dict.fromkeys(names, start[3].strip())
-        else:
-            names = ()
-    return found
-
-
-class Number(click.ParamType):
-    """A whole or decimal number; for parameters whose default (None) does not tell which."""
-
-    name = "number"
-
-    def convert(self, value, param, context):
-        if isinstance(value, (int, float)):
-            return value
-        for kind in (int, float):
-            try:
-                return kind(value)
-            except ValueError:
-                continue
-        self.fail(f"{value!r} is not a valid number.", param, context)
-        return None
-
-
-def option(parameter):
-    """The click option of one parameter: ``--min-count``, and fastText's ``-minCount`` where it has one."""
-    flag = parameter.name.replace("_", "-")
-    if isinstance(parameter.default, bool):
-        return click.Option(
-            [parameter.name, f"--{flag}/--no-{flag}"], default=parameter.default, show_default=True, help=parameter.help
-        )
-    kind = {int: click.INT, float: click.FLOAT, str: click.STRING}.get(type(parameter.default), Number())
-    names = [parameter.name, f"--{flag}"] + ([FASTTEXT[parameter.name]] if parameter.name in FASTTEXT else [])
-    shown = parameter.default is not None
-    return click.Option(names, type=kind, default=parameter.default, show_default=shown, help=parameter.help)
+def option(name, parameter):
+    """The click option of a models.parameters.Parameter: ``--min-count``, and fastText's ``-minCount`` if it has one."""
+    flag = name.replace("_", "-")
+    shared = {"default": parameter.default, "help": parameter.help, "show_default": parameter.default is not None}
+    if parameter.kind is bool:
+        return click.Option([name, f"--{flag}/--no-{flag}"], **shared)
+    names = [name, f"--{flag}"] + ([FASTTEXT[name]] if name in FASTTEXT else [])
+    return click.Option(names, type=parameter.kind, **shared)
 
 
 def corpus_options(command):

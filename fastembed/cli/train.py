@@ -1,13 +1,16 @@
 """``fastembed train MODEL CORPUS... -o OUT``: one command a registered model, its flags made from its parameters."""
 
 import contextlib
+import logging
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from .. import models
-from .options import corpus_options, open_corpus, option, parameters
-from .outputs import FORMATS, beside, check_folder, check_output, write
+from ..errors import FastembedError
+from .options import corpus_options, open_corpus, option
+from .outputs import FORMATS, beside, check_output, write
 from .program import INTERRUPTED, Verb, say
 
 _FIT = (
@@ -30,13 +33,10 @@ class Models(click.Group):
     """One command for each registered model, in lower case."""
 
     def list_commands(self, context):
-        return [name.lower() for name in models.registry()]
+        return models.names()
 
     def get_command(self, context, name):
-        for registered, cls in models.registry().items():
-            if registered.lower() == name:
-                return train_command(name, cls)
-        return None
+        return train_command(name, models.get(name)) if name in models.names() else None
 
 
 @click.command(cls=Models)
@@ -61,7 +61,7 @@ def train_command(name, cls):
         short_help=f"Train {cls.__name__} vectors.",
         no_args_is_help=True,
     )(corpus_options(_output_options(run)))
-    command.params += [option(p) for p in parameters(cls, skip=("verbose",))]
+    command.params += [option(*item) for item in cls.parameters.items()]
     return command
 
 
@@ -95,22 +95,23 @@ def fit(cls, values):
     corpus_settings = {name: values.pop(name) for name in _CORPUS}
     _fasttext(settings, values)
     targets = _targets(settings)
-    model = _load(cls, settings["resume"]) if settings["resume"] else cls(**values)
-    corpus = open_corpus(
-        (*corpus_settings.pop("corpus"), *settings["input_files"]), threads=values.get("threads"), **corpus_settings
-    )
-    if settings["checkpoint"]:
-        Path(settings["checkpoint"]).mkdir(parents=True, exist_ok=True)
-        check_folder(Path(settings["checkpoint"]))
-    extra = {"checkpoint": settings["checkpoint"], "every": settings["every"]} if settings["checkpoint"] else {}
-    verbose = 0 if settings["quiet"] or settings["verbose"] == 0 else 1
+    model = _resumed(cls, settings["resume"], values) if settings["resume"] else cls(**values)
+    sources = (*corpus_settings.pop("corpus"), *settings["input_files"])
+    corpus = open_corpus(sources, threads=model.threads, **corpus_settings)
+    extra = {"checkpoint": settings["checkpoint"], "every": _every(settings["every"])} if settings["checkpoint"] else {}
+    quiet = settings["quiet"] or settings["verbose"] == 0
+    logging.getLogger("fastembed").setLevel(logging.WARNING if quiet else logging.INFO)
     try:
-        model.fit(corpus, verbose=verbose, resume=bool(settings["resume"]), **extra)
+        model.fit(corpus, verbose=0 if quiet else 1, resume=bool(settings["resume"]), **extra)
     except KeyboardInterrupt:
         return _interrupted(model, targets)
     for path in targets:
         write(model, path)
     return 0
+
+
+def _every(text):
+    return int(text) if text.isdigit() else text
 
 
 def _fasttext(settings, values):
@@ -134,13 +135,20 @@ def _targets(settings):
     return targets
 
 
-def _load(cls, path):
+def _resumed(cls, path, values):
+    """The model in a file, with the parameters that were given on this command line."""
     from ..io import load
 
-    model = load(path)
+    model, context = load(path), click.get_current_context()
     if not isinstance(model, cls):
-        raise click.UsageError(f"{path} holds {type(model).__name__}, not {cls.__name__}")
-    return model
+        raise FastembedError(f"{path}: holds {type(model).__name__}, not {cls.__name__}")
+    given = {k: v for k, v in values.items() if context.get_parameter_source(k) is ParameterSource.COMMANDLINE}
+    fixed = [k for k in ("dim", "hs") if given.get(k, getattr(model, k)) != getattr(model, k)]
+    if fixed:
+        raise click.UsageError(
+            f"{path} was trained with {fixed[0]} {getattr(model, fixed[0])}, which cannot change", context
+        )
+    return model.set_params(**given)
 
 
 def _interrupted(model, targets):
@@ -154,4 +162,6 @@ def _interrupted(model, targets):
     say("fastembed: interrupted; writing what was learnt so far")
     for path in targets:
         write(model, beside(path))
+    if any(path.suffix.lower() == ".fe" for path in targets):
+        say("to go on, repeat the command with --resume and the .fe file")
     return INTERRUPTED
