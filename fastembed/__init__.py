@@ -32,6 +32,7 @@ _MODULES = {  # public submodule -> where it lives
     "report": ".report",
     "models": ".models",
     "callbacks": ".models.callbacks",
+    "sample": ".sample",
 }
 __all__ = ["__version__", *_NAMES, *_MODULES]
 

@@ -16,7 +16,7 @@ FASTTEXT = {  # parameter -> fastText's spelling of it
 
 
 def option(name, parameter):
-    """The click option of a models.parameters.Parameter: ``--min-count``, and fastText's ``-minCount`` if it has one."""
+    """The click option of a model's Parameter: ``--min-count``, and fastText's ``-minCount`` where it has one."""
     flag = name.replace("_", "-")
     shared = {"default": parameter.default, "help": parameter.help, "show_default": parameter.default is not None}
     if parameter.kind is bool:
