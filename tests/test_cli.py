@@ -199,8 +199,9 @@ def test_an_unknown_ending_is_misuse(folder):
 
 
 def test_an_unknown_verb_is_misuse():
-    refused(run("trian"), 2, "trian")
-    refused(run("train", "skipgarm"), 2, "skipgarm")
+    refused(run("trian"), 2, "'trian'; did you mean train?")
+    refused(run("train", "skipgarm"), 2, "did you mean skipgram?")
+    refused(run("zzz"), 2, "there are train, vocab")
 
 
 @pytest.fixture

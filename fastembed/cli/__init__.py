@@ -20,7 +20,7 @@ _VERBS = {  # verb -> (file, help); a file is imported only when its verb runs
     "convert": ("files", "Read vectors in one format and write them in another."),
     "info": ("files", "What a model or vector file contains."),
     "doctor": ("doctor", "Versions, instruction set, threads, extras, conflicts."),
-    "demo": ("demo", "Train on the novels that ship with fastembed and show what came out."),
+    "demo": ("demo", "Train on the novels that ship with fastembed."),
 }
 _FASTTEXT_VERBS = ("skipgram", "cbow")  # fastText's own position: fastembed skipgram -input f -output m
 

@@ -13,7 +13,18 @@ from ..errors import FastembedError, ParameterError
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
-class Program(click.Group):
+class Group(click.Group):
+    """A group that suggests a command for one that it does not have."""
+
+    def resolve_command(self, context, args):
+        if self.get_command(context, args[0]) is None and args[0][:1] != "-":
+            close = difflib.get_close_matches(args[0], self.list_commands(context), 1)
+            hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(self.list_commands(context))}"
+            raise click.UsageError(f"no command {args[0]!r}{hint}", context)
+        return super().resolve_command(context, args)
+
+
+class Program(Group):
     """Runs a verb; without ``--debug`` no error shows a traceback."""
 
     def main(self, args=None, prog_name=None, standalone_mode=True, **extra):
@@ -62,13 +73,13 @@ def _explain(error):
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         say("fastembed: interrupted")
         return INTERRUPTED
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return MISUSED
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         where = f" ({context.command_path} --help lists what is possible)" if context else ""
-        if error.exit_code == MISUSED and not error.format_message():  # a group without a verb: click shows its help
-            error.show()
-        else:
-            say(f"fastembed: error: {_sentence(error.format_message())}{where}")
+        say(f"fastembed: error: {_sentence(error.format_message())}{where}")
         return error.exit_code
     if isinstance(error, BrokenPipeError):  # the reader (head, less) has gone: not worth a word
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,7 +11,7 @@ from .. import models
 from ..errors import FastembedError
 from .options import corpus_options, open_corpus, option
 from .outputs import FORMATS, beside, check_output, write
-from .program import INTERRUPTED, Verb, say
+from .program import INTERRUPTED, Group, Verb, say
 
 _FIT = (
     "input_files",
@@ -29,7 +29,7 @@ _FIT = (
 _CORPUS = ("corpus", "tokenizer", "lowercase", "cache_dir", "errors")
 
 
-class Models(click.Group):
+class Models(Group):
     """One command for each registered model, in lower case."""
 
     def list_commands(self, context):
