@@ -11,11 +11,13 @@ import numpy as np
 
 from .errors import CorpusError
 from .ingest import Store, disk_errors
+from .late import late
 from .vocab import Vocab
 
 VERSION = 1  # of the layout below and of every tokenizer's behaviour
 _FILES = {"ids": np.int32, "offsets": np.int64, "words": np.uint8, "starts": np.int64, "counts": np.int64}
 _STEP = 1 << 22  # ids that are validated at a time
+Encoded = late("fastembed.corpus", "Encoded")
 
 
 def make_folder(folder):
@@ -43,8 +45,6 @@ class Place:
 
     def load(self):
         """The Encoded corpus, or None if there is none that is whole and valid."""
-        from .corpus import Encoded
-
         try:
             with open(os.path.join(self.folder, "meta.json"), encoding="utf-8") as file:
                 meta = json.load(file)

@@ -73,14 +73,13 @@ def demo(lang, epochs, threads, folder):
 
 def _run(name, show, folder, epochs, threads):
     """Train one language, print, draw, save."""
-    from .. import report, sample
-    from ..models import SkipGram
+    from .. import models, report, sample
     from ..report.scene import picture_suffix
 
     click.echo(f"\n{show.title}")
     start = time.perf_counter()
     corpus = sample.english() if name == "en" else sample.chinese()
-    model = SkipGram(**SETTINGS, epochs=epochs, threads=threads).fit(corpus)
+    model = models.get("skipgram")(**SETTINGS, epochs=epochs, threads=threads).fit(corpus)
     vectors, last = model.wv, model.history[-1]
     click.echo(
         f"{len(vectors):,} words x {vectors.vectors.shape[1]}, {epochs} epochs in {time.perf_counter() - start:.1f} s, "

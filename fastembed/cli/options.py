@@ -50,7 +50,6 @@ _CORPUS = (
 
 def open_corpus(sources, *, tokenizer="whitespace", lowercase=False, cache_dir=None, errors="replace", threads=None):
     """The Corpus of paths given on the command line; ``-`` alone is standard input."""
-    from .. import tokenize
     from ..corpus import Corpus
 
     if not sources:
@@ -58,5 +57,4 @@ def open_corpus(sources, *, tokenizer="whitespace", lowercase=False, cache_dir=N
     if "-" in sources and len(sources) > 1:
         raise click.UsageError("- (standard input) cannot be combined with files", click.get_current_context(True))
     source = sources[0] if len(sources) == 1 else list(sources)
-    split = None if tokenizer == "whitespace" else getattr(tokenize, tokenizer)
-    return Corpus(source, tokenizer=split, lowercase=lowercase, cache_dir=cache_dir, errors=errors, threads=threads)
+    return Corpus(source, tokenizer=tokenizer, lowercase=lowercase, cache_dir=cache_dir, errors=errors, threads=threads)

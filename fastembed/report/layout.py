@@ -115,7 +115,7 @@ def _to(points, centres):
     return ((points[:, None] - centres[None]) ** 2).sum(axis=2)
 
 
-def spread(boxes, bounds, steps=400):
+def spread(boxes, bounds, steps=2000):
     """boxes (N, 4) of centre x, centre y, width, height -> centres (N, 2) so that boxes hardly overlap.
 
     Each step pushes every overlapping pair apart, by half of the overlap, along the axis that needs the smaller push.
@@ -135,6 +135,6 @@ def spread(boxes, bounds, steps=400):
             break
         across = overlap[..., 0] < overlap[..., 1]
         direction = np.where(between == 0, ties[..., None], np.sign(between))
-        push = np.stack([across, ~across], axis=2) * touching[..., None] * overlap * direction * 0.3
+        push = np.stack([across, ~across], axis=2) * touching[..., None] * (overlap + 0.5) * direction * 0.3
         centre = np.clip(centre + push.sum(axis=1), left_top, np.maximum(left_top, right_bottom))
     return centre
