@@ -73,10 +73,8 @@ def _output_options(run):
     for decorate in (
         click.option("-o", "--out", multiple=True, help="File to write; may be given several times."),
         click.option("--checkpoint", help="Folder to save the state of training in."),
-        click.option(
-            "--every", type=click.IntRange(1), default=1, show_default=True, help="Epochs between checkpoints."
-        ),
-        click.option("--resume", help="Go on from this .fe file; its parameters count, not the flags."),
+        click.option("--every", default="1", show_default=True, help="Epochs (2) or time (10m) between checkpoints."),
+        click.option("--resume", help="Go on from this .fe file or checkpoint, with its parameters."),
         click.option("-q", "--quiet", is_flag=True, help="No progress."),
         click.option("-input", "input_files", multiple=True, help="fastText's CORPUS."),
         click.option("-output", "output_prefix", help="fastText's OUT: writes OUTPUT.vec and OUTPUT.fe."),
