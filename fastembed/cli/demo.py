@@ -24,7 +24,12 @@ class Show:
 ENGLISH = Show(
     "English: Pride and Prejudice, Moby-Dick, War and Peace",
     ("whale", "mother", "emperor", "horse"),
-    (("he", "she", "his"), ("prince", "princess", "count"), ("uncle", "aunt", "brother")),
+    (
+        ("he", "she", "his", "pronouns"),
+        ("prince", "princess", "count", "titles"),
+        ("take", "took", "give", "past tense"),
+        ("man", "men", "boat", "plural"),
+    ),
     {
         "family": "mother father sister brother daughter son wife husband aunt uncle niece cousin children parents",
         "sea": "whale ship boat sea captain sperm deck crew harpoon oars mast sail whales waves ahab starbuck",
@@ -39,7 +44,7 @@ ENGLISH = Show(
 CHINESE = Show(
     "Chinese: 红楼梦, 三国演义",
     ("曹操", "宝玉", "银子", "荆州"),
-    (("曹操", "魏", "孙权"), ("宝玉", "袭人", "黛玉")),
+    (("凤姐", "平儿", "黛玉", "a lady and her maid"), ("贾琏", "凤姐", "贾珍", "husband and wife")),
     {
         "红楼梦": "宝玉 黛玉 宝钗 贾母 凤姐 袭人 晴雯 平儿 贾琏 王夫人 薛姨妈 探春 湘云 鸳鸯 紫鹃 刘姥姥 贾政 尤氏",
         "三国演义": "曹操 刘备 孙权 孔明 关公 张飞 赵云 周瑜 吕布 司马懿 鲁肃 黄忠 马超 袁绍 魏延 姜维 玄德 云长",
@@ -57,7 +62,7 @@ FREQUENT = 20  # neighbours are shown only among words that occur at least so of
 @click.option(
     "--lang", type=click.Choice(["en", "zh", "both"]), default="both", show_default=True, help="Which novels."
 )
-@click.option("--epochs", type=click.IntRange(1), default=10, show_default=True, help="How often to read them.")
+@click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, help="How often to read them.")
 @click.option("--threads", type=click.IntRange(1), help="Default: every CPU.")
 @click.option("--out", "folder", default=".", show_default=True, help="Folder for the models and pictures.")
 def demo(lang, epochs, threads, folder):
@@ -89,9 +94,9 @@ def _run(name, show, folder, epochs, threads):
     for word in show.neighbours:
         found = vectors.most_similar(word, topn=6, restrict_vocab=frequent)
         click.echo(f"  {word}: {', '.join(w for w, _ in found)}")
-    for a, b, c in show.analogies:
+    for a, b, c, relation in show.analogies:
         found = vectors.most_similar(positive=[b, c], negative=[a], topn=3, restrict_vocab=frequent)
-        click.echo(table(f"  {a} : {b} = {c} : ?", found).replace("\n", "\n  "))
+        click.echo(table(f"  {a} : {b} = {c} : ?  ({relation})", found).replace("\n", "\n  "))
     groups = {group: words.split() for group, words in show.groups.items()}
     ending = picture_suffix("".join(groups) + show.title)
     for path in (
