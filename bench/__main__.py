@@ -45,6 +45,14 @@ class Context:
         print(f"  .. {line}", file=sys.stderr, flush=True)
 
 
+def whole(text):
+    """An option's number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number of at least 1")
+    return value
+
+
 def parser():
     """The command line."""
     make = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
@@ -52,13 +60,13 @@ def parser():
     make.add_argument("--list", action="store_true", help="list cases, parts and peers, and stop")
     make.add_argument("--corpus", metavar="FILE", help="plain text, .xz, .gz or .bz2")
     make.add_argument("--megabytes", type=float, default=20, help="how much of the corpus (20; 0: all)")
-    make.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of threads, a table each (1 2)")
-    make.add_argument("--repeats", type=int, default=3, help="rounds; figures are medians (3)")
+    make.add_argument("--threads", type=whole, nargs="+", default=[1, 2], help="numbers of threads, a table each (1 2)")
+    make.add_argument("--repeats", type=whole, default=3, help="rounds; figures are medians (3)")
     make.add_argument("--peer", action="append", default=[], metavar="NAME[:KIND,..]=COMMAND", help=external.__doc__)
     make.add_argument("--only", nargs="+", metavar="NAME", help="only contestants whose names begin so")
     make.add_argument("--quality", action="store_true", help="the quality case too (alone if no case is given)")
     make.add_argument("--seeds", type=int, nargs="+", default=[1], help="seeds of the quality case (1)")
-    make.add_argument("--epochs", type=int, default=5, help="epochs of the quality case (5)")
+    make.add_argument("--epochs", type=whole, default=5, help="epochs of the quality case (5)")
     make.add_argument("--lr", type=float, help="learning rate (0.025; quality 0.05)")
     make.add_argument("--save", action="store_true", help="add the results to bench/results/<version>.json")
     return make
@@ -105,21 +113,23 @@ def main():
 
 
 def run(context, pairs):
-    """Run and print every (case, part); save what there is."""
-    tables, failed = [], 0
+    """Run, print and, if asked, save every (case, part); exit code 1 if one could not run."""
+    failed = 0
+    settings = {name: getattr(context.options, name) for name in ("megabytes", "repeats", "seeds", "epochs", "lr")}
     for case, part in pairs:
         try:
             for table in CASES[case].run(context, part):
                 print(f"\n{table.text()}", flush=True)
-                tables.append(table)
+                if context.options.save:
+                    print(f"  saved to {save(table, settings)}")
         except BenchError as error:
             failed = 1
             print(f"{case}:{part}: {error}", file=sys.stderr)
-    if context.options.save and tables:
-        settings = {name: getattr(context.options, name) for name in ("megabytes", "repeats", "seeds", "epochs", "lr")}
-        print(f"\nsaved to {save(tables, settings)}")
     return failed
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -91,22 +91,21 @@ def machine():
     }
 
 
-def save(tables, settings):
-    """Add ``tables`` to bench/results/<version>.json, in place of earlier ones of the same key -> its path."""
+def save(table, settings):
+    """Add ``table`` to bench/results/<version>.json, in place of an earlier one of the same key -> the file's path."""
     namespace = {}
     exec((ROOT / "fastembed" / "_version.py").read_text(), namespace)
     path = ROOT / "bench" / "results" / f"{namespace['__version__']}.json"
     path.parent.mkdir(exist_ok=True)
     kept = json.loads(path.read_text()) if path.exists() else {"cases": {}}
     kept |= {"version": namespace["__version__"]}
-    for table in tables:
-        kept["cases"][table.key] = {
-            "title": table.title,
-            "machine": machine(),
-            "versions": versions(),
-            "settings": settings,
-            "rows": table.rows(),
-            "notes": table.notes,
-        }
+    kept["cases"][table.key] = {
+        "title": table.title,
+        "machine": machine(),
+        "versions": versions(),
+        "settings": settings,
+        "rows": table.rows(),
+        "notes": table.notes,
+    }
     path.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
-    return path
+    return path.relative_to(ROOT)

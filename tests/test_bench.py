@@ -1,5 +1,6 @@
 """The benchmark's own arithmetic and parsing; nothing here is timed."""
 
+import json
 import os
 import subprocess
 import sys
@@ -145,3 +146,17 @@ def test_analogies_by_kind():
     ]
     assert ours.by_kind(sections) == {"semantic": 0.5, "syntactic": pytest.approx(1 / 3)}
     assert ours.by_kind([])["semantic"] is None
+
+
+def test_save_keeps_other_cases(tmp_path, monkeypatch):
+    (tmp_path / "fastembed").mkdir()
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "fastembed" / "_version.py").write_text('__version__ = "9.8"\n')
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    columns = [results.Column("rate", "training", "rate", "more")]
+    for key, rate in (("a:1", 1.0), ("b:1", 2.0), ("a:1", 3.0)):
+        contestant = runner.Contestant(results.OURS, None, [{"rate": rate}])
+        path = results.save(results.Table(key, key, columns, [contestant]), {"repeats": 1})
+    saved = json.loads((tmp_path / path).read_text())
+    assert saved["version"] == "9.8" and sorted(saved["cases"]) == ["a:1", "b:1"]
+    assert saved["cases"]["a:1"]["rows"][0]["medians"] == {"rate": 3.0}

@@ -41,4 +41,13 @@ def _table(context, part, job, threads):
         contestants.append(Contestant("gensim", lambda: call("peers.gensim:evaluate", job, threads)))
     contestants = take_turns(context.chosen(contestants), context.repeats, context.tell)
     title = f"evaluate, the {int(part):,} most frequent words, {threads} thread(s), vectors of {context.about}"
-    return Table(f"evaluate:{part}:{threads}", title, COLUMNS, contestants)
+    return Table(f"evaluate:{part}:{threads}", title, COLUMNS, contestants, [agreement(contestants)])
+
+
+def agreement(contestants):
+    """How far the contestants' scores of the same vectors lie apart, in one line."""
+    apart = 0.0
+    for name in ("analogies", "ws353", "simlex", "men"):
+        scores = [one.rounds[0][name] for one in contestants if name in one.rounds[0]]
+        apart = max(apart, max(scores, default=0) - min(scores, default=0))
+    return f"largest difference between the scores of {len(contestants)} contestants: {apart:.1e}"

@@ -63,7 +63,9 @@ def vectors(job):
 
 def evaluate(job):
     """Score the vectors of ``input`` on every evaluation set."""
-    from fastembed import KeyedVectors, evaluate, io  # noqa: F401 (so that their import is not timed)
+    import scipy.stats  # noqa: F401 (so that its import is not timed)
+
+    from fastembed import KeyedVectors, evaluate, io  # noqa: F401 (nor theirs)
 
     kv = KeyedVectors.load(job["input"])
     return scores(kv, job)
