@@ -12,6 +12,8 @@ from .errors import CorpusError, ParameterError
 from .items import Reader
 from .vocab import Vocab
 
+SHARE = 1 << 16  # bytes of files for which another thread is worth its start
+
 logger = logging.getLogger("fastembed")
 
 
@@ -150,9 +152,8 @@ class Corpus:
         reader = Reader(self.tokenize, strict)
         blocks, threaded = self._blocks(reader)
         with cache.storage(self.cache_dir, place) as store:
-            run = ingest.Run(
-                blocks, store, threads=self.threads if threaded else 0, limit=self.max_word_bytes, strict=strict
-            )
+            threads = min(self.threads, total // SHARE + 1) if threaded else 0
+            run = ingest.Run(blocks, store, threads=threads, limit=self.max_word_bytes, strict=strict)
             run.encode(progress and (lambda done: progress(done, total)))
             if not store.tokens:
                 long = f" (but {run.dropped} longer than max_word_bytes={self.max_word_bytes})" if run.dropped else ""

@@ -1,5 +1,6 @@
 """From bytes to ids: blocks of text, encoded by several threads, collected in order, renumbered by frequency."""
 
+import mmap
 import os
 import tempfile
 import threading
@@ -98,42 +99,58 @@ class Store:
 
     def __init__(self, folder=None, names=None):
         self.folder, self.names = folder, names
-        self.waiting, self.blocks, self.ends = {}, [], []
+        self.waiting, self.ends = {}, []
         self.extents = []  # (worker, first id, number of ids) a block
-        self.tokens = self.sentences = 0
-        self.last_end = 0
-        self.id_file = self.end_file = None
+        self.tokens = self.sentences = self.last_end = 0
+        self.id_file = self.end_file = self.room = None
+        if names:
+            self._spill()
+        else:  # address space: only what is written to takes memory, and nothing is copied as it grows
+            self.room = np.frombuffer(mmap.mmap(-1, 4 * MEMORY), np.int32)
 
     def put(self, number, worker, ids, ends):
-        """Take block ``number``: ids (n,), ends (s,), both copied."""
-        self.waiting[number] = worker, ids.copy(), ends.astype(np.int64)
+        """Take block ``number``: ids (n,), ends (s,), which the caller may overwrite afterwards."""
+        if number == len(self.extents):
+            self._append(worker, ids, ends)
+        else:
+            self.waiting[number] = worker, ids.copy(), ends.copy()
         while len(self.extents) in self.waiting:
             self._append(*self.waiting.pop(len(self.extents)))
 
     def _append(self, worker, ids, ends):
-        ends += self.tokens
+        ends = ends + np.int64(self.tokens)
         if len(ends) and ends[0] == self.last_end:
             ends = ends[1:]
-        self.extents.append((worker, self.tokens, len(ids)))
-        self.tokens += len(ids)
-        self.sentences += len(ends)
         if len(ends):
             self.last_end = int(ends[-1])
-        self.blocks.append(ids)
-        self.ends.append(ends)
-        if self.id_file is not None or self.tokens > MEMORY or self.sentences > MEMORY or self.names:
-            self._spill()
-
-    def _spill(self):
-        with disk_errors(self.folder):
-            if self.id_file is None:
-                self.id_file = self._file(0)
-                self.end_file = self._file(1)
-                _write(self.end_file, np.zeros(1, np.int64))
-            for ids, ends in zip(self.blocks, self.ends, strict=True):
+            self.ends.append(ends)
+        first, self.tokens = self.tokens, self.tokens + len(ids)
+        self.sentences += len(ends)
+        self.extents.append((worker, first, len(ids)))
+        if self.room is not None and max(self.tokens, self.sentences) > MEMORY:
+            self._spill(first)
+        if self.room is not None:
+            self.room[first : self.tokens] = ids
+        else:
+            with disk_errors(self.folder):
                 _write(self.id_file, ids)
-                _write(self.end_file, ends)
-        self.blocks, self.ends = [], []
+                self._write_ends()
+
+    def _spill(self, first=0):
+        """Go on in files, which get the ids up to ``first``."""
+        with disk_errors(self.folder):
+            self.id_file = self._file(0)
+            self.end_file = self._file(1)
+            _write(self.end_file, np.zeros(1, np.int64))
+            self._write_ends()
+            if first:
+                _write(self.id_file, self.room[:first])
+        self.room = None
+
+    def _write_ends(self):
+        for ends in self.ends:
+            _write(self.end_file, ends)
+        self.ends = []
 
     def _file(self, which):
         if self.names:
@@ -142,14 +159,13 @@ class Store:
 
     def finish(self, tables, threads):
         """(ids (N,) int32, offsets (S+1,) int64), the ids renumbered by the table of the worker that gave them."""
-        if self.id_file is None:
-            ids = np.empty(self.tokens, np.int32)
-            self._each_block(threads, lambda block: self._move(block, tables, ids))
-            offsets = np.concatenate([np.zeros(1, np.int64), *self.ends])
+        if self.room is not None:
+            self._each_block(threads, lambda block: self._renumber(block, tables))
+            ids, offsets = self.room[: self.tokens], np.concatenate([np.zeros(1, np.int64), *self.ends])
         else:
             lock = threading.Lock()
             self._each_block(threads, lambda block: self._rewrite(block, tables, lock))
-            ids, offsets = _mapped(self.id_file, np.int32), _mapped(self.end_file, np.int64)
+            ids, offsets = np.memmap(self.id_file, np.int32, "r"), np.memmap(self.end_file, np.int64, "r")
             self.close()
         ids.flags.writeable = offsets.flags.writeable = False
         return ids, offsets
@@ -161,10 +177,10 @@ class Store:
 
         parallel.run(worker, Job(len(self.extents)), threads)
 
-    def _move(self, block, tables, out):
+    def _renumber(self, block, tables):
         worker, first, count = self.extents[block]
-        core.remap(self.blocks[block], tables[worker], out[first : first + count])
-        self.blocks[block] = None
+        ids = self.room[first : first + count]
+        core.remap(ids, tables[worker], ids)
 
     def _rewrite(self, block, tables, lock):
         worker, first, count = self.extents[block]
@@ -199,10 +215,6 @@ def _write(file, array):
     data = memoryview(array).cast("B") if len(array) else b""
     while len(data):
         data = data[file.write(data) :]
-
-
-def _mapped(file, dtype):
-    return np.memmap(file, dtype=dtype, mode="r")
 
 
 class Run:
