@@ -10,12 +10,20 @@ _WORD, _SENTENCE = b"\xff", b"\xfe"
 
 
 class ByteChunks:
-    """A source for Blocks whose bytes come from a generator of bytes objects."""
+    """A source for Blocks whose bytes come from a generator of bytes objects.
+
+    Parameters
+    ----------
+    name : for messages.
+    chunks : the generator.
+    consumed : function that tells how many bytes of input were read so far.
+    """
 
     size = None
 
-    def __init__(self, name, chunks):
+    def __init__(self, name, chunks, consumed=None):
         self.name, self.chunks, self.rest, self.position = name, chunks, memoryview(b""), 0
+        self._consumed = consumed
 
     def open(self):
         return self
@@ -35,7 +43,7 @@ class ByteChunks:
 
     @property
     def consumed(self):
-        return self.position
+        return self._consumed() if self._consumed else self.position
 
     def close(self):
         self.chunks.close()
@@ -49,17 +57,17 @@ class Reader:
 
     Parameters
     ----------
-    tokenize : function from str to list of str, or None to let the encoder split at white space.
+    tokenize : function from a list of str to their lists of tokens, or None to let the encoder split at white space.
     strict : whether what is not UTF-8 is an error.
 
     Attributes: ``lists``, whether the bytes are token lists (known after the first item); ``replaced``, how many
-    invalid sequences of files were replaced on the way.
+    invalid sequences of files were replaced on the way; ``consumed``, how many bytes of files were read.
     """
 
     def __init__(self, tokenize, strict):
         self.tokenize, self.strict = tokenize, strict
         self.lists = tokenize is not None
-        self.replaced = 0
+        self.replaced = self.consumed = 0
 
     def items(self, items):
         """ByteChunks of Items."""
@@ -74,72 +82,60 @@ class Reader:
             self.lists = True
         elif not isinstance(first, str):
             raise _wrong(items.name, 0, first, "str or list of str")
-        sentences = self._sentences(chain([first], rows), items.name)
-        return ByteChunks(items.name, sentences if self.lists else self._lines(chain([first], rows), items.name))
+        rows = _checked(chain([first], rows), items.name, type(first))
+        return ByteChunks(items.name, self._sentences(rows) if self.lists else self._lines(rows))
 
     def files(self, sources):
         """ByteChunks of the tokenised lines of files."""
-        return ByteChunks(sources[0].name, self._pieces(sources))
+        return ByteChunks(sources[0].name, self._sentences(self._pieces(sources)), lambda: self.consumed)
 
-    def _lines(self, items, name):
-        batch, size = [], 0
-        for number, item in enumerate(items):
-            if not isinstance(item, str):
-                raise _wrong(name, number, item, "str, as the first item is")
-            batch.append(item)
-            size += len(item)
-            if size > BATCH:
-                yield self._encode_text("\n".join(batch) + "\n", name)
-                batch, size = [], 0
-        yield self._encode_text("\n".join(batch) + "\n", name)
+    def _lines(self, rows):
+        for batch in _batches(rows):
+            text = "\n".join([item for item, _, _ in batch]) + "\n"
+            try:
+                yield text.encode("utf-8", "strict" if self.strict else "surrogatepass")
+            except UnicodeEncodeError as error:
+                place = next(place for item, _, place in batch if _not_unicode(item))
+                raise CorpusError(f"{_at(place)} is not valid Unicode: {error.reason}") from None
 
-    def _encode_text(self, text, name):
-        try:
-            return text.encode("utf-8", "strict" if self.strict else "surrogatepass")
-        except UnicodeEncodeError as error:
-            raise CorpusError(f"{name} holds text that is not valid Unicode: {error.reason}") from None
+    def _sentences(self, rows):
+        for batch in _batches(rows):
+            lists = [item for item, _, _ in batch]
+            if self.tokenize is not None:
+                lists = self.tokenize(lists)
+            out = []
+            for tokens, (_, end, place) in zip(lists, batch, strict=True):
+                out += self._encode(tokens, place), end
+            yield b"".join(out)
 
-    def _sentences(self, items, name):
-        batch, size = [], 0
-        for number, item in enumerate(items):
-            if self.tokenize is None and not isinstance(item, (list, tuple)):
-                raise _wrong(name, number, item, "a list of str, as the first item is")
-            if self.tokenize is not None and not isinstance(item, str):
-                raise _wrong(name, number, item, "str")
-            tokens = item if self.tokenize is None else self.tokenize(item)
-            encoded = self._encode_tokens(tokens, f"{name}, item {number}")
-            batch.append(encoded)
-            size += len(encoded)
-            if size > BATCH:
-                yield _SENTENCE.join(batch) + _SENTENCE
-                batch, size = [], 0
-        yield _SENTENCE.join(batch) + _SENTENCE
-
-    def _encode_tokens(self, tokens, where):
+    def _encode(self, tokens, place):
         tokens = tokens if isinstance(tokens, (list, tuple)) else list(tokens)
         try:
             return _WORD.join(map(str.encode, tokens))
         except TypeError:
             for number, token in enumerate(tokens):
                 if not isinstance(token, str):
-                    raise CorpusError(f"{where}: token {number} is of type {type(token).__name__}, not str") from None
+                    kind = type(token).__name__
+                    raise CorpusError(f"{_at(place)}: token {number} is of type {kind}, not str") from None
             raise
         except UnicodeEncodeError as error:
             if self.strict:
-                raise CorpusError(f"{where}: a token is not valid Unicode: {error.reason}") from None
+                raise CorpusError(f"{_at(place)}: a token is not valid Unicode: {error.reason}") from None
             return _WORD.join([token.encode("utf-8", "surrogatepass") for token in tokens])
 
     def _pieces(self, sources):
+        finished = 0
         for source in sources:
             stream = source.open()
             try:
                 for offset, piece, ends in _long_lines(stream):
-                    tokens = self.tokenize(self._decode(piece, source.name, offset))
-                    yield self._encode_tokens(tokens, f"{source.name}, byte {offset}") + (_SENTENCE if ends else _WORD)
+                    text = self._decode(piece, source.name, offset)
+                    yield text.rstrip("\r\n"), _SENTENCE if ends else _WORD, (source.name, "byte", offset)
+                    self.consumed = finished + stream.consumed
             finally:
                 stream.close()
+            finished = self.consumed
             source.check()
-            yield _SENTENCE
 
     def _decode(self, piece, name, offset):
         if self.strict:
@@ -153,14 +149,48 @@ class Reader:
         return text
 
 
+def _batches(rows):
+    """Lists of (item, end, place), together about BATCH long."""
+    batch, size = [], 0
+    for row in rows:
+        batch.append(row)
+        size += len(row[0])
+        if size > BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _checked(items, name, kind):
+    """Rows (item, end, place) of items that are all str or all lists of str, as the first is."""
+    kinds, wanted = (str, "str") if issubclass(kind, str) else ((list, tuple), "a list of str")
+    for number, item in enumerate(items):
+        if not isinstance(item, kinds):
+            raise _wrong(name, number, item, f"{wanted}, as the first item is")
+        yield item, _SENTENCE, (name, "item", number)
+
+
+def _not_unicode(text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _at(place):
+    return "{}, {} {}".format(*place)
+
+
 def _long_lines(stream):
     """(offset, bytes, whether the line ends here) of each line; lines over PIECE bytes in pieces cut at white space."""
-    rest = b""
+    rest, ends = b"", True
     while True:
         offset = stream.position - len(rest)
         line = stream.readline(PIECE)
         piece, rest = rest + line, b""
-        if not piece:
+        if not piece and ends:
             return
         ends = piece.endswith(b"\n") or len(line) < PIECE
         if not ends:

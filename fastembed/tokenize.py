@@ -9,7 +9,7 @@
 import re
 import sys
 import unicodedata
-from functools import cache
+from functools import cache, partial
 
 from .errors import ParameterError
 
@@ -80,10 +80,10 @@ NAMES = {"whitespace": whitespace, "words": words, "characters": characters, "ch
 
 
 def resolve(tokenizer):
-    """What a Corpus needs to know of a tokenizer: (function from str to list of str or None, name or None).
+    """What a Corpus needs to know of a tokenizer: (function, name).
 
-    The function is None for white space, which is done in C. The name tells tokenizers apart in a cache; it is None
-    where nothing does (a lambda, an object).
+    The function makes a list of str into their lists of tokens; it is None for white space, which is done in C. The
+    name tells tokenizers apart in a cache; it is None where nothing does (a lambda, an object).
     """
     if tokenizer is None or tokenizer is whitespace or tokenizer == "whitespace":
         return None, "whitespace"
@@ -94,12 +94,14 @@ def resolve(tokenizer):
     if tokenizer is chinese:
         _rjieba()  # so that a missing package is noticed now
     if hasattr(tokenizer, "encode_batch") and hasattr(tokenizer, "to_str"):  # a tokenizers.Tokenizer
-        return lambda text: tokenizer.encode(text, add_special_tokens=False).tokens, "tokenizers:" + tokenizer.to_str()
+        return partial(_encode_batch, tokenizer), "tokenizers:" + tokenizer.to_str()
     if hasattr(tokenizer, "convert_tokens_to_ids") and hasattr(tokenizer, "tokenize"):  # one of transformers
-        return tokenizer.tokenize, None
+        return partial(map, tokenizer.tokenize), None
     if not callable(tokenizer):
         raise ParameterError(f"tokenizer={tokenizer!r}: use one of {', '.join(NAMES)}, or a callable from str to list")
-    for name, function in NAMES.items():
-        if tokenizer is function:
-            return tokenizer, name
-    return tokenizer, None
+    names = [name for name, function in NAMES.items() if function is tokenizer]
+    return partial(map, tokenizer), names[0] if names else None
+
+
+def _encode_batch(tokenizer, texts):
+    return [encoding.tokens for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]

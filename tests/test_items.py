@@ -19,8 +19,9 @@ def test_nul_and_lone_surrogates_in_tokens():
     assert encoded.vocab.words == ["a\ufffdb", "c\ufffd\ufffd\ufffd"] and encoded.replaced == 4
     with pytest.raises(CorpusError, match="item 0: a token is not valid Unicode"):
         fe.Corpus([["c\ud800"]], errors="strict").encode()
-    with pytest.raises(CorpusError, match="not valid Unicode"):
-        fe.Corpus(["c\ud800"], errors="strict").encode()
+    for items in (["c\ud800"], ["a", "b\n", "c\ud800"]):
+        with pytest.raises(CorpusError, match=f"the list, item {len(items) - 1} is not valid Unicode"):
+            fe.Corpus(items, errors="strict").encode()
 
 
 def test_many_items_cross_blocks(monkeypatch):

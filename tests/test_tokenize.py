@@ -1,4 +1,5 @@
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -84,16 +85,34 @@ class HuggingFaceTokenizer:
     def to_str(self):
         return "{}"
 
-    def encode_batch(self, texts):
-        raise NotImplementedError
-
-    def encode(self, text, add_special_tokens=True):
-        self.tokens = (["[CLS]"] if add_special_tokens else []) + ["##" + word for word in text.split()]
-        return self
+    def encode_batch(self, texts, add_special_tokens=True):
+        special = ["[CLS]"] if add_special_tokens else []
+        return [SimpleNamespace(tokens=special + ["##" + word for word in text.split()]) for text in texts]
 
 
 def test_hugging_face_tokenizers():
-    assert words_of(["a b"], tokenizer=HuggingFaceTokenizer()) == ["##a", "##b"]
+    assert words_of(["a b", "", "c"], tokenizer=HuggingFaceTokenizer()) == ["##a", "##b", "##c"]
+
+
+def test_tokenizers_of_transformers():
+    tokenizer = SimpleNamespace(tokenize=str.split, convert_tokens_to_ids=None)
+    assert words_of(["a b", "c"], tokenizer=tokenizer) == ["a", "b", "c"]
+
+
+def test_progress_counts_the_bytes_of_the_files(tmp_path):
+    (tmp_path / "text").write_text("word\n" * 100_000)
+    seen = []
+    fe.Corpus(tmp_path / "text", tokenizer="words").encode(lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (500_000, 500_000) and seen == sorted(seen)
+
+
+def test_a_tokenizer_that_fails(tmp_path):
+    def fail(text):
+        raise ZeroDivisionError(text)
+
+    (tmp_path / "text").write_text("line\r\n")
+    with pytest.raises(ZeroDivisionError, match="^line$"):
+        fe.Corpus(tmp_path / "text", tokenizer=fail).encode()
 
 
 @pytest.mark.parametrize("tokenizer", ["nope", 3])
