@@ -46,9 +46,7 @@ def default_corpus():
     large = shared() / "corpora" / "enwiki18-text8.txt.xz"
     if large.exists():
         return large
-    samples = sorted((ROOT / "fastembed" / "data").glob("*en*.xz")) or sorted(
-        (ROOT / "fastembed" / "data").glob("*.xz")
-    )
+    samples = sorted((ROOT / "fastembed" / "data").glob("english*.xz"))
     if not samples:
         raise BenchError("no corpus found: give one with --corpus FILE")
     return samples[0]

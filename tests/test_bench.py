@@ -15,6 +15,7 @@ sys.path.append(str(ROOT))  # bench/ is not installed
 
 from bench import __main__ as command  # noqa: E402
 from bench import data, results, runner  # noqa: E402
+from bench.cases import word2vec  # noqa: E402
 from bench.peers import external, ours  # noqa: E402
 
 
@@ -160,3 +161,10 @@ def test_save_keeps_other_cases(tmp_path, monkeypatch):
     saved = json.loads((tmp_path / path).read_text())
     assert saved["version"] == "9.8" and sorted(saved["cases"]) == ["a:1", "b:1"]
     assert saved["cases"]["a:1"]["rows"][0]["medians"] == {"rate": 3.0}
+
+
+def test_epoch_as_the_difference_of_two_runs():
+    assert word2vec.difference({"whole": 3.0, "cpu": 2.0}, {"whole": 5.0, "cpu": 3.5}) == {"train": 2.0, "cpu": 1.5}
+    nothing = {"train": None, "cpu": None}
+    assert word2vec.difference({"whole": 3.0, "cpu": 3.0}, {"whole": 4.0, "cpu": 3.01}) == nothing
+    assert word2vec.difference({"whole": 3.0, "cpu": None}, {"whole": 5.0, "cpu": None}) == {"train": 2.0, "cpu": None}

@@ -63,12 +63,20 @@ def measure(train, job):
         job = job | {"output": str(Path(folder, "vectors"))}
         figures = train(job)
         if "train" not in figures:
-            longer = train(job | {"epochs": job["epochs"] + 1})
-            figures["train"] = longer["whole"] - figures["whole"]
-            figures["cpu"] = longer["cpu"] - figures["cpu"] if figures["cpu"] else None
+            figures |= difference(figures, train(job | {"epochs": job["epochs"] + 1}))
     for rate, seconds in (("rate", "train"), ("cpu_rate", "cpu")):
-        figures[rate] = job["words"] / figures[seconds] if (figures[seconds] or 0) > 0 else None
+        figures[rate] = job["words"] / figures[seconds] if figures[seconds] else None
     return figures
+
+
+def difference(shorter, longer):
+    """Wall and CPU seconds of the epoch that ``longer`` trained more; None where it cost next to nothing.
+
+    That is no speed: noise, or a program that ends its second epoch at once (word2vec.c of 2017 does).
+    """
+    pairs = {"train": (shorter["whole"], longer["whole"]), "cpu": (shorter["cpu"], longer["cpu"])}
+    costs = {name: b - a if a and b > 1.05 * a else None for name, (a, b) in pairs.items()}
+    return costs if costs["cpu"] or not shorter["cpu"] else dict.fromkeys(costs)
 
 
 def run(context, part):
