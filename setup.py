@@ -70,4 +70,7 @@ def extensions(flavour):
 
 
 if __name__ == "__main__":
-    setup(ext_modules=extensions(os.environ.get("FASTEMBED_BUILD", "release")))
+    setup(
+        ext_modules=extensions(os.environ.get("FASTEMBED_BUILD", "release")),
+        options={"build_ext": {"parallel": os.cpu_count()}},  # compilers at once; no two modules share a C file
+    )

@@ -1,5 +1,6 @@
 """``demo``: trains on the sample novels and shows neighbours, analogies and a map of the vectors."""
 
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +74,8 @@ def demo(lang, epochs, threads, folder):
         if lang in (name, "both"):
             _run(name, show, folder, epochs, threads)
     model = folder / ("demo-zh.fe" if lang == "zh" else "demo-en.fe")
-    say(f"more: fastembed nn {model} WORD ...")
+    program = sys.argv[0] if sys.argv[0].endswith("fastembed") else "fastembed"
+    say(f"\nmore: {program} nn {model} WORD ...")
 
 
 def _run(name, show, folder, epochs, threads):
