@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .options import corpus_options, open_corpus
+from .options import corpus_options, open_corpus, read
 from .outputs import announce, check_folder, check_output, size_text
 from .program import Verb, say
 from .query import load_vectors
@@ -23,7 +23,7 @@ def vocab(corpus, out, min_count, max_vocab, threads, **settings):
     """Count the words of a text: one "word count" a line, the most frequent first."""
     if out:
         check_folder(Path(out).parent)
-    encoded = open_corpus(corpus, threads=threads, **settings).encode()
+    encoded = read(open_corpus(corpus, threads=threads, **settings))
     kept = encoded.vocab.pruned(min_count, max_vocab)
     lines = (f"{word} {count}\n" for word, count in zip(kept.words, kept.counts.tolist(), strict=True))
     if out:
@@ -74,5 +74,7 @@ def info(file):
         lines += [(name, value) for name, value in loaded.get_params().items() if value is not None]
         history = getattr(loaded, "history", None) or []
         if history:
-            lines += [("trained", f"{len(history)} epochs, last loss {history[-1]['loss']:.4f}")]
+            lines += [
+                ("trained", f"{len(history)} epoch{'s' * (len(history) > 1)}, last loss {history[-1]['loss']:.4f}")
+            ]
     click.echo("\n".join(f"{name:15s} {value}" for name, value in lines))

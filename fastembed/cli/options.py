@@ -1,5 +1,7 @@
 """Command-line options made from the parameters of a model, and those that say how to read a corpus."""
 
+import sys
+
 import click
 
 FASTTEXT = {  # parameter -> fastText's spelling of it
@@ -58,3 +60,18 @@ def open_corpus(sources, *, tokenizer="whitespace", lowercase=False, cache_dir=N
         raise click.UsageError("- (standard input) cannot be combined with files", click.get_current_context(True))
     source = sources[0] if len(sources) == 1 else list(sources)
     return Corpus(source, tokenizer=tokenizer, lowercase=lowercase, cache_dir=cache_dir, errors=errors, threads=threads)
+
+
+def read(corpus, quiet=False):
+    """Number the words of a Corpus, with a bar on a terminal; returns what ``corpus.encode()`` returns."""
+    if quiet or not sys.stderr.isatty():
+        return corpus.encode()
+    from tqdm import tqdm
+
+    with tqdm(desc="reading", unit="B", unit_scale=True, dynamic_ncols=True, delay=1.0, leave=False) as bar:
+
+        def progress(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return corpus.encode(progress)

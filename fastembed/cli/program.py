@@ -110,7 +110,19 @@ def _one_line_warnings():
 
     warnings.showwarning = show
     logger = logging.getLogger("fastembed")
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        logger.addHandler(handler)
+    if not any(isinstance(handler, _Lines) for handler in logger.handlers):
+        logger.addHandler(_Lines())
+
+
+class _Lines(logging.Handler):
+    """The library's log on standard error, above a progress bar if there is one."""
+
+    def emit(self, record):
+        tqdm = sys.modules.get("tqdm")
+        text = record.getMessage()
+        if record.levelno >= logging.WARNING:
+            text = f"fastembed: warning: {text}"
+        if tqdm is None:
+            say(text)
+        else:
+            tqdm.tqdm.write(text, file=sys.stderr)

@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from .. import models
 from ..errors import FastembedError
-from .options import corpus_options, open_corpus, option
+from .options import corpus_options, open_corpus, option, read
 from .outputs import FORMATS, beside, check_output, write
 from .program import INTERRUPTED, Group, Verb, say
 
@@ -100,6 +100,7 @@ def fit(cls, values):
     quiet = settings["quiet"] or settings["verbose"] == 0
     logging.getLogger("fastembed").setLevel(logging.WARNING if quiet else logging.INFO)
     try:
+        read(corpus, quiet)
         model.fit(corpus, verbose=0 if quiet else 1, resume=bool(settings["resume"]), **extra)
     except KeyboardInterrupt:
         return _interrupted(model, targets)
