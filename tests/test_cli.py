@@ -341,7 +341,7 @@ def test_eval(trained):
     assert "25.0% unknown" in output
     assert "of 2 analogies" in output
     assert "family" in output
-    rows = json.loads(done(run("eval", "m.fe", "pairs.tsv", "analogies.txt", "--json")))
+    rows = json.loads(run("eval", "m.fe", "pairs.tsv", "analogies.txt", "--json").stdout)
     assert [row["kind"] for row in rows] == ["pairs", "analogies"]
     assert rows[0]["out_of_vocabulary"] == 0.25
     assert rows[1]["asked"] == 2

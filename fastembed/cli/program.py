@@ -110,6 +110,7 @@ def _one_line_warnings():
 
     warnings.showwarning = show
     logger = logging.getLogger("fastembed")
+    logger.setLevel(logging.WARNING)  # training says more
     if not any(isinstance(handler, _Lines) for handler in logger.handlers):
         logger.addHandler(_Lines())
 
