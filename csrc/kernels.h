@@ -15,20 +15,36 @@ typedef struct fe_loss {
     double total;
 } fe_loss;
 
+/* Scores are laid out in blocks of FE_BLOCK output rows (the last may have fewer), each (n_inputs, block). */
+#define FE_BLOCK 6
+
 /* One training step (step.inc): every input row meets every output row. */
 typedef struct fe_step {
-    float **inputs;        /* n_inputs rows (width,), updated */
-    float **outputs;       /* n_outputs rows (width,), updated */
-    const uint8_t *labels; /* (n_outputs,) 0 or 1 */
-    float *scratch;        /* FE_STEP_SCRATCH(n_inputs, n_outputs, width) floats */
-    float **copies;        /* room for n_inputs pointers */
+    float **inputs;     /* n_inputs rows (width,), updated */
+    float **outputs;    /* n_outputs rows (width,), updated */
+    const float *signs; /* laid out like the scores: -0.0 where the label is 1, 0.0 where it is 0 ... */
+    int n_signs;        /* ... for so many scores, and 0 for those behind; room for FE_PAD more is read */
     int n_inputs, n_outputs, width;
-    float lr;
+    float *scratch;   /* FE_STEP_SCRATCH(n_inputs, n_outputs, width) floats */
+    float **copies;   /* room for n_inputs pointers */
     float **upcoming; /* n_upcoming rows that will be needed soon: fetched into the cache on the way */
     int n_upcoming;
+    float lr;
 } fe_step;
 
+/* scores and copies of the inputs */
 #define FE_STEP_SCRATCH(n_inputs, n_outputs, width) ((n_inputs) * (n_outputs) + 2 * FE_PAD + (n_inputs) * (width))
+
+/* labels (n_outputs,) -> signs (n_inputs * n_outputs,) as fe_step wants them */
+static inline void fe_lay_signs(const uint8_t *labels, int n_inputs, int n_outputs, float *signs)
+{
+    for (int start = 0; start < n_outputs; start += FE_BLOCK) {
+        int end = start + FE_BLOCK < n_outputs ? start + FE_BLOCK : n_outputs;
+        for (int i = 0; i < n_inputs; i++)
+            for (int o = start; o < end; o++)
+                *signs++ = labels[o] ? -0.0f : 0.0f;
+    }
+}
 
 typedef struct fe_kernels {
     const char *name; /* "base", "avx2", "avx512" */
@@ -43,6 +59,8 @@ typedef struct fe_kernels {
     void (*mean)(const float *const *rows, int n, int width, float *out);
     /* rows += scale (pair[0] - pair[1]), pair (2, width) */
     void (*spread)(float *const *rows, int n, int width, const float *pair, float scale);
+    /* floating-point operations of a loop that does nothing else, for benchmarks */
+    double (*fma_loop)(int64_t times);
 } fe_kernels;
 
 /* The tables this CPU and operating system can run, best first, ended by NULL. */

@@ -18,7 +18,7 @@ from libc.string cimport memcpy
 
 from fastembed._core.job cimport Job, fe_job, fe_job_add, fe_job_stop, fe_job_take
 from fastembed._core.random cimport fe_alias, fe_alias_draw, fe_rng, fe_rng_at, fe_rng_below, fe_rng_keyed
-from fastembed._core.simd cimport fe_kernels, fe_loss, fe_step, kernels, step_scratch
+from fastembed._core.simd cimport BLOCK, PAD, fe_lay_signs, fe_loss, fe_step, kernels, step_scratch
 
 cdef enum:
     AHEAD = 2          # centre words whose rows are fetched into the cache before they are needed
@@ -62,7 +62,8 @@ cdef struct Scratch:              # what one worker owns
     fe_loss loss
     fe_rng rng
     int32_t *negatives            # (RING, negative)
-    uint8_t *labels
+    float *signs                  # of a path; or for 1 .. BLOCK outputs those of (1, 0, 0, ..) for every input
+    int signs_size
     float *hidden                 # (2, D') CBOW's mean and what it was
     float *hidden_rows[1]
 
@@ -173,8 +174,11 @@ cdef inline int gather_inputs(const Plan *plan, Scratch *scratch, int c) noexcep
     return n
 
 
-cdef inline int gather_outputs(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
-    """Point step.outputs at centre c and its negatives, or at its path through the tree; returns how many."""
+cdef inline int gather_outputs(const Plan *plan, Scratch *scratch, int c, int inputs) noexcept nogil:
+    """Point step.outputs at centre c and its negatives, or at its path through the tree; returns how many.
+
+    Also lays the labels for so many input rows: of a path as they come; with negatives the first is 1, the others 0.
+    """
     cdef int32_t word = scratch.kept.rows[c]
     cdef const int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
     cdef int64_t p, begin
@@ -184,7 +188,8 @@ cdef inline int gather_outputs(const Plan *plan, Scratch *scratch, int c) noexce
         for p in range(begin, plan.path_offsets[word + 1]):
             scratch.step.outputs[n] = plan.outputs + <int64_t>plan.path_nodes[p] * plan.stride
             n += 1
-        scratch.step.labels = plan.path_labels + begin
+        fe_lay_signs(plan.path_labels + begin, inputs, n, scratch.signs)
+        scratch.step.n_signs = inputs * n
         return n
     scratch.step.outputs[0] = plan.outputs + <int64_t>word * plan.stride
     n = 1
@@ -192,6 +197,9 @@ cdef inline int gather_outputs(const Plan *plan, Scratch *scratch, int c) noexce
         if negatives[k] != word:
             scratch.step.outputs[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
             n += 1
+    k = min(n, BLOCK)
+    scratch.step.signs = scratch.signs + (k - 1) * scratch.signs_size
+    scratch.step.n_signs = k * inputs
     return n
 
 
@@ -226,7 +234,7 @@ cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noex
         n = gather_inputs(plan, scratch, c)
         if n == 0:
             continue
-        scratch.step.n_outputs = gather_outputs(plan, scratch, c)
+        scratch.step.n_outputs = gather_outputs(plan, scratch, c, 1 if plan.cbow else n)
         scratch.step.n_inputs = n
         if plan.cbow:
             cbow_step(plan, scratch, n)
@@ -270,20 +278,24 @@ cdef Worker new_worker(const Plan *plan):
     cdef Py_ssize_t tokens = plan.chunk_tokens + 2 * plan.window + 1
     cdef int inputs = 1 if plan.cbow else 2 * plan.window
     cdef int outputs = plan.longest_path if plan.hierarchical else 1 + plan.negative
+    cdef uint8_t *first = [1, 0, 0, 0, 0, 0]
+    cdef int block
     worker.arrays = []
     c.kept.rows = <int32_t *>worker.room(tokens, np.int32)
     c.kept.first = <int32_t *>worker.room(tokens, np.int32)
     c.kept.last = <int32_t *>worker.room(tokens, np.int32)
     c.negatives = <int32_t *>worker.room(RING * max(1, plan.negative), np.int32)
-    c.labels = <uint8_t *>worker.room(1 + plan.negative, np.uint8)
-    c.labels[0] = 1
+    c.signs_size = inputs * max(outputs, BLOCK) + PAD
+    c.signs = <float *>worker.room(BLOCK * c.signs_size, np.float32)
+    c.step.signs = c.signs
+    for block in range(1, BLOCK + 1):
+        fe_lay_signs(first, inputs, block, c.signs + (block - 1) * c.signs_size)
     c.hidden = <float *>worker.room(2 * plan.stride, np.float32)
     c.hidden_rows[0] = c.hidden
     c.step.inputs = <float **>worker.room(2 * plan.window, np.intp)
     c.step.copies = <float **>worker.room(inputs, np.intp)
     c.step.outputs = <float **>worker.room(outputs, np.intp)
     c.step.upcoming = <float **>worker.room(outputs + 1, np.intp)
-    c.step.labels = c.labels
     c.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
     c.step.width = plan.stride
     kernels.settle(&c.loss)

@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 
 
 cdef extern from "kernels.h" nogil:
@@ -8,7 +8,8 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct fe_step:
         float **inputs
         float **outputs
-        const uint8_t *labels
+        const float *signs
+        int n_signs
         float *scratch
         float **copies
         int n_inputs
@@ -18,6 +19,9 @@ cdef extern from "kernels.h" nogil:
         float **upcoming
         int n_upcoming
 
+    enum:
+        BLOCK "FE_BLOCK"
+    void fe_lay_signs(const uint8_t *labels, int n_inputs, int n_outputs, float *signs)
     int step_scratch "FE_STEP_SCRATCH" (int n_inputs, int n_outputs, int width)
 
     ctypedef struct fe_kernels:
@@ -29,6 +33,7 @@ cdef extern from "kernels.h" nogil:
         void (*settle)(fe_loss *loss) noexcept nogil
         void (*mean)(const float *const *rows, int n, int width, float *out) noexcept nogil
         void (*spread)(float *const *rows, int n, int width, const float *pair, float scale) noexcept nogil
+        double (*fma_loop)(int64_t times) noexcept nogil
     const fe_kernels *const *fe_available()
 
     int PAD "FE_PAD"

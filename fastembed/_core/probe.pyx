@@ -1,0 +1,90 @@
+"""The kernels of csrc/ one at a time, for tests and benchmarks; training does not come through here."""
+import numpy as np
+
+from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memset
+
+from fastembed._core.simd cimport fe_lay_signs, fe_loss, fe_step, kernels, step_scratch
+
+
+cdef class Step:
+    """One training step on rows of numpy arrays (csrc/step.inc).
+
+    Parameters
+    ----------
+    inputs, outputs : float32 (I, D'), (O, D'), C-contiguous, D' a multiple of FE_PAD; updated in place.
+    labels : uint8 (O,), 0 or 1
+    lr : learning rate
+    input_rows, output_rows : which rows take part, int64; a row may come twice.
+    """
+    cdef fe_step c
+    cdef object held
+
+    def __init__(self, float[:, ::1] inputs, float[:, ::1] outputs, const uint8_t[::1] labels, float lr,
+                 const int64_t[::1] input_rows, const int64_t[::1] output_rows):
+        cdef Py_ssize_t k, width = inputs.shape[1]
+        cdef int n_inputs = input_rows.shape[0], n_outputs = output_rows.shape[0]
+        scratch = np.zeros(step_scratch(n_inputs, n_outputs, width), np.float32)
+        pointers = np.zeros(2 * n_inputs + n_outputs, np.intp)
+        cdef float[::1] scratch_view = scratch
+        cdef Py_ssize_t[::1] pointers_view = pointers
+        if width % 16 or outputs.shape[1] != width or labels.shape[0] != n_outputs:
+            raise ValueError("rows of different or unpadded length, or labels that do not fit")
+        signs = np.zeros(n_inputs * n_outputs + 16, np.float32)
+        cdef float[::1] signs_view = signs
+        fe_lay_signs(&labels[0], n_inputs, n_outputs, &signs_view[0])
+        self.held = (inputs.base, outputs.base, signs, scratch, pointers)
+        self.c.scratch = &scratch_view[0]
+        self.c.inputs = <float **>&pointers_view[0]
+        self.c.copies = self.c.inputs + n_inputs
+        self.c.outputs = self.c.copies + n_inputs
+        for k in range(n_inputs):
+            self.c.inputs[k] = &inputs[input_rows[k], 0]
+        for k in range(n_outputs):
+            self.c.outputs[k] = &outputs[output_rows[k], 0]
+        self.c.signs, self.c.n_signs = &signs_view[0], n_inputs * n_outputs
+        self.c.n_inputs, self.c.n_outputs, self.c.width, self.c.lr = n_inputs, n_outputs, width, lr
+
+    def run(self, int64_t times=1):
+        """Take the step so many times; returns the summed loss."""
+        cdef fe_loss loss
+        cdef int64_t k
+        with nogil:
+            memset(&loss, 0, sizeof(loss))
+            kernels.settle(&loss)
+            loss.total = 0
+            for k in range(times):
+                kernels.step(&self.c, &loss)
+            kernels.settle(&loss)
+        return loss.total
+
+
+def mean(const float[:, ::1] rows):
+    """Mean of rows (n, D'), -> (D',)."""
+    out = np.empty(rows.shape[1], np.float32)
+    cdef float[::1] view = out
+    pointers = np.zeros(rows.shape[0], np.intp)
+    cdef Py_ssize_t[::1] pointers_view = pointers
+    cdef Py_ssize_t k
+    for k in range(rows.shape[0]):
+        pointers_view[k] = <Py_ssize_t>&rows[k, 0]
+    kernels.mean(<const float *const *>&pointers_view[0], rows.shape[0], rows.shape[1], &view[0])
+    return out
+
+
+def spread(float[:, ::1] rows, const float[:, ::1] pair, float scale):
+    """rows (n, D') += scale (pair[0] - pair[1]), in place."""
+    pointers = np.zeros(rows.shape[0], np.intp)
+    cdef Py_ssize_t[::1] view = pointers
+    cdef Py_ssize_t k
+    for k in range(rows.shape[0]):
+        view[k] = <Py_ssize_t>&rows[k, 0]
+    kernels.spread(<float *const *>&view[0], rows.shape[0], rows.shape[1], &pair[0, 0], scale)
+
+
+def fma_loop(int64_t times):
+    """Floating-point operations done by `times` rounds of independent multiply-adds in registers: the core's peak."""
+    cdef double flops
+    with nogil:
+        flops = kernels.fma_loop(times)
+    return flops
