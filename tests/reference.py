@@ -1,0 +1,121 @@
+"""Slow, obvious versions of what the compiled code does, to compare it with."""
+
+import numpy as np
+
+MASK = (1 << 64) - 1
+STEP = 0x9E3779B97F4A7C15
+
+
+def mix(x):
+    """SplitMix64's hash of a 64-bit state."""
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
+    return x ^ (x >> 31)
+
+
+class Stream:
+    """A stream of random numbers with a key of three parts."""
+
+    def __init__(self, *key):
+        self.state = 0
+        for part in key:
+            self.state = mix((self.state + part + STEP) & MASK)
+
+    def next(self):
+        self.state = (self.state + STEP) & MASK
+        return mix(self.state)
+
+    def at(self, n):
+        return mix((self.state + (n + 1) * STEP) & MASK)
+
+    def below(self, n):
+        return ((self.next() >> 32) * n) >> 32
+
+    def alias(self, table):
+        r = self.next()
+        cell = ((r >> 32) * len(table)) >> 32
+        return cell if r & 0xFFFFFFFF < table[cell][0] else int(table[cell][1])
+
+
+def softplus(x):
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def step(inputs, outputs, labels, lr):
+    """inputs (I, D), outputs (O, D), labels (O,) -> what SGD makes of both, and the loss; float64."""
+    scores = inputs @ outputs.T
+    gradients = lr * (labels - 1 / (1 + np.exp(-scores)))
+    loss = (softplus(scores) - labels * scores).sum()
+    return inputs + gradients @ outputs, outputs + gradients.T @ inputs, loss
+
+
+def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths=None):
+    """Train float64 matrices in place on one epoch of row numbers (-1: no word); returns (loss, predictions).
+
+    Sentences are cut into chunks by token position, as the compiled loop does it, and everything else is as in the
+    papers. settings: window, negative, cbow, dynamic_window, mean_gradient, seed, epoch, chunk_tokens, lr(position).
+    """
+    s = settings
+    tokens = [(row, number) for number, sentence in enumerate(sentences) for row in sentence]
+    coins = Stream(s["seed"], s["epoch"], 0xC0)
+    thinned = []  # (position, row, sentence)
+    for position, (row, number) in enumerate(tokens):
+        coin = coins.at(position) >> 32
+        if row >= 0 and (keep[row] == 0xFFFFFFFF or coin < keep[row]):
+            thinned.append((position, row, number))
+    loss, predictions = 0.0, 0
+    for chunk in range(-(-len(tokens) // s["chunk_tokens"])):
+        begin = chunk * s["chunk_tokens"]
+        stream = Stream(s["seed"], s["epoch"], 0x100 + chunk)
+        centres = [k for k, (position, *_) in enumerate(thinned) if begin <= position < begin + s["chunk_tokens"]]
+        drawn = negatives_ahead(centres, stream, noise, s)
+        for k, (negatives, reach) in zip(centres, drawn, strict=True):
+            _, word, sentence = thinned[k]
+            around = [j for j in range(max(0, k - reach), min(len(thinned), k + reach + 1)) if j != k]
+            context = [thinned[j][1] for j in around if thinned[j][2] == sentence]
+            if not context:
+                continue
+            if paths is not None:
+                rows, labels = paths[word]
+            else:
+                rows = [word] + [n for n in negatives if n != word]
+                labels = np.array([1] + [0] * (len(rows) - 1))
+            gain, count = train_centre(inputs, outputs, context, rows, labels, s["lr"](begin), s)
+            loss, predictions = loss + gain, predictions + count
+    return loss, predictions
+
+
+def negatives_ahead(centres, stream, noise, s, ahead=2):
+    """For each centre its negatives and its window; negatives are drawn `ahead` centres before the window is."""
+    drawn = []
+
+    def draw():
+        if len(drawn) < len(centres):
+            drawn.append([stream.alias(noise) for _ in range(s["negative"])])
+
+    for _ in range(ahead):
+        draw()
+    for k in range(len(centres)):
+        draw()
+        reach = 1 + stream.below(s["window"]) if s["dynamic_window"] else s["window"]
+        yield drawn[k], reach
+
+
+def train_centre(inputs, outputs, context, rows, labels, lr, s):
+    """One step of skip-gram or CBOW; duplicate rows receive the sum of their changes."""
+    if s["cbow"]:
+        mean = inputs[context].mean(0, keepdims=True)
+        new, new_outputs, loss = step(mean, outputs[rows], labels, lr)
+        np.add.at(inputs, context, (new - mean) / (len(context) if s["mean_gradient"] else 1))
+        np.add.at(outputs, rows, new_outputs - outputs[rows])
+        return loss, 1
+    old = inputs[context]
+    scores = old @ outputs[rows].T
+    gradients = lr * (labels - 1 / (1 + np.exp(-scores)))
+    for start in range(0, len(rows), 6):  # blocks of output rows; what comes twice has changed when it comes again
+        part = slice(start, start + 6)
+        before = outputs[rows[part]]
+        for row, gradient, x in zip(context, gradients[:, part], old, strict=True):
+            np.add.at(outputs, rows[part], np.outer(gradient, inputs[row] if len(rows) <= 6 else x))
+            inputs[row] += gradient @ before
+    return (softplus(scores) - labels * scores).sum(), len(context)

@@ -1,0 +1,149 @@
+"""The training loop against the slow reference: windows, chunks, subsampling, noise, paths, schedule, loss."""
+
+import numpy as np
+import pytest
+import reference
+from fastembed._core.job import Job
+from fastembed._core.sgns import Trainer
+
+from fastembed import memory, parallel
+from fastembed._core import simd
+from fastembed.vocab import Vocab
+
+V, DIM, LR = 13, 20, 0.05
+SENTENCES = [5, 1, 40, 0, 3, 77, 2, 30]  # lengths; 0 is an empty sentence
+
+
+def corpus(seed=0):
+    """Sentences of types, Zipf-like; type V - 1 has no row in the model."""
+    random = np.random.default_rng(seed)
+    weights = 1 / np.arange(1, V + 1)
+    ids = random.choice(V, sum(SENTENCES), p=weights / weights.sum()).astype(np.int32)
+    counts = np.maximum(np.bincount(ids, minlength=V), 1)
+    order = np.argsort(-counts, kind="stable")
+    rank = np.argsort(order)
+    return rank[ids].astype(np.int32), np.cumsum([0, *SENTENCES]), counts[order]
+
+
+def problem(hs, sample=0.05):
+    ids, offsets, counts = corpus()
+    vocab = Vocab([f"w{k:02}" for k in range(V - 1)], counts[: V - 1])
+    gates = np.zeros((V, 2), np.uint32)
+    gates[: V - 1, 0], gates[: V - 1, 1] = vocab.keep_thresholds(sample), np.arange(V - 1)
+    random = np.random.default_rng(1)
+    inputs, outputs = (memory.zeros((V - 1, simd.padded(DIM))) for _ in range(2))
+    inputs[:, :DIM] = random.uniform(-0.3, 0.3, (V - 1, DIM))
+    outputs[:, :DIM] = random.uniform(-0.3, 0.3, (V - 1, DIM))
+    noise = None if hs else np.stack([a.view(np.uint32) for a in vocab.alias_table(0.75)], 1)
+    paths = vocab.huffman() if hs else None
+    return (ids, offsets, gates), inputs, outputs, noise, paths
+
+
+def run(parts, settings, epochs=1, threads=1):
+    """Train and return (loss of the last epoch, predictions of the last epoch)."""
+    (ids, offsets, gates), inputs, outputs, noise, paths = parts
+    trainer = Trainer((ids, offsets, gates), inputs, outputs, noise, paths, settings)
+    for epoch in range(epochs):
+        loss, predictions = np.zeros(trainer.chunks), np.zeros(trainer.chunks, np.int64)
+        schedule = (LR, LR / 10, epoch * len(ids), epochs * len(ids))
+        job = Job(trainer.chunks)
+        parallel.run(
+            lambda job, n, e=epoch, s=schedule, a=loss, b=predictions: trainer.train(job, e, s, a, b), job, threads
+        )
+        assert job.done == len(ids)
+    return loss.sum(), predictions.sum()
+
+
+def settings_of(**changes):
+    return {
+        "window": 3,
+        "negative": 4,
+        "cbow": False,
+        "dynamic_window": True,
+        "mean_gradient": True,
+        "seed": 5,
+        "chunk_tokens": 16,
+    } | changes
+
+
+CASES = {
+    "skip-gram": {},
+    "fixed window": {"dynamic_window": False},
+    "many negatives": {"negative": 9},
+    "one negative": {"negative": 1, "window": 1},
+    "one chunk": {"chunk_tokens": 1000},
+    "tiny chunks": {"chunk_tokens": 1},
+    "cbow": {"cbow": True},
+    "cbow, classic gradient": {"cbow": True, "mean_gradient": False},
+}
+
+
+@pytest.mark.parametrize("hs", [False, True], ids=["negatives", "tree"])
+@pytest.mark.parametrize("case", CASES)
+def test_loop_equals_reference(isa, case, hs):
+    settings = settings_of(**CASES[case])
+    parts = problem(hs)
+    (ids, offsets, gates), inputs, outputs, noise, paths = parts
+    x, w = inputs.astype(float), outputs.astype(float)
+    rows = np.append(np.arange(V - 1), -1)[ids]
+    sentences = [rows[a:b].tolist() for a, b in zip(offsets, offsets[1:], strict=False)]
+    tree = None
+    if hs:
+        path_offsets, nodes, codes = paths
+        spans = [slice(a, b) for a, b in zip(path_offsets, path_offsets[1:], strict=False)]
+        tree = [(nodes[span], 1 - codes[span].astype(int)) for span in spans]
+        parts = (*parts[:4], (path_offsets, nodes, 1 - codes))
+    reference_settings = settings | {"epoch": 0, "lr": lambda position: LR + (LR / 10 - LR) * position / len(ids)}
+    if hs:
+        reference_settings["negative"] = 0
+    want = reference.word2vec_epoch(sentences, gates[:, 0], x, w, reference_settings, noise, tree)
+    loss, predictions = run(parts, settings)
+    assert predictions == want[1] > 50
+    assert loss == pytest.approx(want[0], rel=1e-5)
+    np.testing.assert_allclose(inputs, x, atol=2e-5)
+    np.testing.assert_allclose(outputs, w, atol=2e-5)
+
+
+def test_the_same_run_gives_the_same_bits():
+    first, second = problem(False), problem(False)
+    assert run(first, settings_of(), epochs=3) == run(second, settings_of(), epochs=3)
+    assert (first[1] == second[1]).all() and (first[2] == second[2]).all()
+
+
+def test_threads_make_the_same_predictions():
+    """Draws, windows and schedule do not depend on the number of threads; only races may move the numbers."""
+    results = [run(problem(False), settings_of(), threads=n) for n in (1, 2, 5)]
+    assert len({predictions for _, predictions in results}) == 1
+    assert np.ptp([loss for loss, _ in results]) < 0.1 * results[0][0]
+
+
+def test_seed_and_epoch_change_the_draws():
+    assert run(problem(False), settings_of()) != run(problem(False), settings_of(seed=6))
+
+
+def test_no_sentence_is_cut():
+    """A sentence far longer than any chunk is one context: the pairs of a fixed window can be counted."""
+    length, window = 50_000, 2
+    ids, offsets = np.zeros(length, np.int32), np.array([0, length])
+    ids[1::2] = 1
+    gates = np.array([[0xFFFFFFFF, 0], [0xFFFFFFFF, 1]], np.uint32)
+    parts = problem(False)
+    noise = np.array([[0xFFFFFFFF, 0], [0xFFFFFFFF, 1]], np.uint32)
+    parts = ((ids, offsets, gates), parts[1][:2], parts[2][:2], noise, None)
+    settings = settings_of(window=window, dynamic_window=False, chunk_tokens=999)
+    assert run(parts, settings)[1] == 2 * window * length - window * (window + 1)
+
+
+def test_trainer_refuses_what_does_not_fit():
+    (ids, offsets, gates), inputs, outputs, noise, _ = problem(False)
+    with pytest.raises(ValueError, match="offsets"):
+        Trainer((ids, offsets[:-1], gates), inputs, outputs, noise, None, settings_of())
+    with pytest.raises(ValueError, match="multiple"):
+        Trainer(
+            (ids, offsets, gates),
+            np.ones((5, 20), np.float32),
+            np.ones((5, 20), np.float32),
+            noise,
+            None,
+            settings_of(),
+        )
