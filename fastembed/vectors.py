@@ -4,12 +4,16 @@ from numbers import Integral
 
 import numpy as np
 
+from ._core.job import Job
 from ._core.nearest import select
+from .blas import one_thread
 from .errors import ParameterError, WordNotFoundError
 from .late import late
+from .parallel import check_threads, run
 
 _KEYS = (str, int, np.integer)
-_QUERIES, _ROWS = 256, 2048  # the block of scores, 2 MB, stays in the second-level cache
+_QUERIES, _ROWS = 256, 2048  # the block of scores, 2 MB, stays near the core
+_FEW = 256  # so many best are found faster by one pass than by a partition
 
 
 class KeyedVectors:
@@ -267,8 +271,11 @@ class KeyedVectors:
         if not topn:
             return scores
         wanted = min(topn + len(asked), len(scores))
-        best = np.argpartition(-scores, wanted - 1)[:wanted] if wanted < len(scores) else np.arange(len(scores))
-        best = best[np.argsort(-scores[best], kind="stable")]
+        if wanted <= _FEW:
+            best = _top(scores, wanted)
+        else:
+            best = np.argpartition(-scores, wanted - 1)[:wanted] if wanted < len(scores) else np.arange(len(scores))
+            best = best[np.argsort(-scores[best], kind="stable")]
         words = self.index_to_key
         found = [(words[row + start], float(scores[row])) for row in best.tolist() if row + start not in asked]
         return found[:topn]
@@ -358,7 +365,7 @@ class KeyedVectors:
         return vector
 
 
-def nearest(vectors, norms, queries, topn, end=None):
+def nearest(vectors, norms, queries, topn, end=None, threads=None):
     """The ``topn`` rows of largest cosine for each query, a block of queries times a block of rows at a time.
 
     vectors (V, D), norms (V,), queries (Q, D) of length 1  # in
@@ -367,16 +374,32 @@ def nearest(vectors, norms, queries, topn, end=None):
     vectors, scale = vectors[:end], 1 / norms[:end]
     count, topn = len(queries), min(topn, len(vectors))
     rows, best = np.full((count, topn), -1, np.int64), np.full((count, topn), -np.inf, np.float32)
-    scratch = np.empty(min(_QUERIES, count) * min(_ROWS, len(vectors)), np.float32)
-    for first in range(0, count, _QUERIES):
-        part = queries[first : first + _QUERIES]
-        found = best[first : first + _QUERIES], rows[first : first + _QUERIES]
-        for base in range(0, len(vectors), _ROWS):
-            block = vectors[base : base + _ROWS]
-            scores = scratch[: len(part) * len(block)].reshape(len(part), len(block))
-            np.matmul(part, block.T, out=scores)
-            select(scores, scale[base : base + _ROWS], base, *found)
+    crew = min(check_threads(threads), max(1, count // 16))
+    step = min(_QUERIES, -(-count // crew)) or 1
+    starts = range(0, count, step)
+
+    def work(job, number):
+        scratch = np.empty(step * min(_ROWS, len(vectors)), np.float32)
+        for first in starts[number::crew]:
+            part = slice(first, first + step)
+            for base in range(0, len(vectors), _ROWS):
+                if job.stopped:
+                    return
+                block = vectors[base : base + _ROWS]
+                scores = scratch[: len(queries[part]) * len(block)].reshape(-1, len(block))
+                np.matmul(queries[part], block.T, out=scores)
+                select(scores, scale[base : base + _ROWS], base, best[part], rows[part])
+
+    with one_thread():
+        run(work, Job(0), crew)
     return rows, best
+
+
+def _top(scores, k):
+    """The rows (k,) of the best of scores (n,), best first."""
+    best, rows = np.full((1, k), -np.inf, np.float32), np.full((1, k), -1, np.int64)
+    select(scores.astype(np.float32, copy=False)[np.newaxis], np.ones(len(scores), np.float32), 0, best, rows)
+    return rows[0]
 
 
 def _without(rows, scores, own):

@@ -44,3 +44,38 @@ def select(
                     if row[j] * scale[j] > least:
                         insert(row[j] * scale[j], base + j, &best[q, 0], &ids[q, 0], k)
                         least = best[q, k - 1]
+
+
+def select_sums(
+    const float[:, ::1] cosines, const int64_t[:, :] triples, int64_t base, float[:, ::1] best, int64_t[:, ::1] ids
+):
+    """As select, for the scores cosines[b] + cosines[c] - cosines[a] of each triple (a, b, c).
+
+    cosines (U, B), triples (Q, 3) of rows of cosines  # in;  best (Q, k), ids (Q, k)  # in and out
+    """
+    cdef int64_t q, j, first, size, width = cosines.shape[1], k = best.shape[1]
+    cdef const float *a
+    cdef const float *b
+    cdef const float *c
+    cdef float[STEP] sums
+    cdef float least
+    cdef int found
+    with nogil:
+        for q in range(triples.shape[0]):
+            least = best[q, k - 1]
+            first = 0
+            while first < width:
+                size = STEP if first + STEP < width else width - first
+                a = &cosines[triples[q, 0], first]
+                b = &cosines[triples[q, 1], first]
+                c = &cosines[triples[q, 2], first]
+                found = 0
+                for j in range(size):
+                    sums[j] = b[j] + c[j] - a[j]
+                    found |= sums[j] > least
+                if found:
+                    for j in range(size):
+                        if sums[j] > least:
+                            insert(sums[j], base + first + j, &best[q, 0], &ids[q, 0], k)
+                            least = best[q, k - 1]
+                first += size
