@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from .vocab import Vocab
 VERSION = 1  # of the layout below and of every tokenizer's behaviour
 _FILES = {"ids": np.int32, "offsets": np.int64, "words": np.uint8, "starts": np.int64, "counts": np.int64}
 _STEP = 1 << 22  # ids that are validated at a time
+_BUILDING = ".building-"
+_STALE = 24 * 3600  # seconds after which a half-built cache that nobody wrote to belongs to a process that was killed
 Encoded = late("fastembed.corpus", "Encoded")
 
 
@@ -91,8 +94,9 @@ def storage(cache_dir, place):
     """A Store for the ids; on any error nothing stays on disk."""
     building = None
     if place:
+        _sweep(cache_dir)
         with disk_errors(cache_dir):
-            building = place.building = tempfile.mkdtemp(prefix=".building-", dir=cache_dir)
+            building = place.building = tempfile.mkdtemp(prefix=_BUILDING, dir=cache_dir)
     store = Store(building or cache_dir, ("ids", "offsets") if place else None)
     try:
         yield store
@@ -100,6 +104,16 @@ def storage(cache_dir, place):
         store.close()
         if building:
             shutil.rmtree(building, ignore_errors=True)
+
+
+def _sweep(cache_dir):
+    """Remove what killed processes left; what another process is about to remove too is no matter."""
+    with suppress(OSError):
+        for entry in os.scandir(cache_dir):
+            if entry.name.startswith(_BUILDING) and entry.is_dir(follow_symlinks=False):
+                times = [file.stat().st_mtime for file in os.scandir(entry.path)] or [entry.stat().st_mtime]
+                if max(times) < time.time() - _STALE:
+                    shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _plain(value):

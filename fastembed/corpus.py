@@ -14,10 +14,12 @@ from .vocab import Vocab
 
 SHARE = 1 << 16  # bytes of files for which another thread is worth its start
 
+_ENCODING = "; for text in another encoding give Corpus the file object open(path, encoding=...)"
+
 logger = logging.getLogger("fastembed")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Encoded:
     """A corpus as numbers.
 
@@ -114,7 +116,9 @@ class Corpus:
             return self._encoded
         place = self._cache_place()
         self._encoded = place.load() if place else None
-        if self._encoded is None:
+        if self._encoded is not None:
+            logger.info("%s: %d tokens, from the cache %s", self.name, len(self._encoded.ids), place.folder)
+        else:
             self._encoded = self._read(place, progress)
         return self._encoded
 
@@ -169,7 +173,10 @@ class Corpus:
         count, size = len(encoded.ids), len(encoded.vocab)
         logger.info("%s: %d tokens, %d distinct, read in %.2f s", self.name, count, size, seconds)
         if encoded.replaced:
-            logger.warning("%s: %d invalid UTF-8 sequences were replaced by U+FFFD", self.name, encoded.replaced)
+            hint = "" if encoded.replaced < count / 10 else _ENCODING
+            logger.warning(
+                "%s: %d invalid UTF-8 sequences were replaced by U+FFFD%s", self.name, encoded.replaced, hint
+            )
         if encoded.dropped:
             limit = f"max_word_bytes={self.max_word_bytes}"
             logger.warning("%s: %d words longer than %s were left out", self.name, encoded.dropped, limit)

@@ -10,6 +10,7 @@ import re
 import sys
 import unicodedata
 from functools import cache, partial
+from importlib.metadata import version
 
 from .errors import ParameterError
 
@@ -100,6 +101,8 @@ def resolve(tokenizer):
     if not callable(tokenizer):
         raise ParameterError(f"tokenizer={tokenizer!r}: use one of {', '.join(NAMES)}, or a callable from str to list")
     names = [name for name, function in NAMES.items() if function is tokenizer]
+    if tokenizer is chinese:
+        names = [f"chinese, rjieba {version('rjieba')}"]
     return partial(map, tokenizer), names[0] if names else None
 
 

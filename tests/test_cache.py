@@ -143,3 +143,14 @@ def test_errors_leave_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(CorpusError, match="empty"):
         fe.Corpus(tmp_path / "text", cache_dir=folder).encode()
     assert list(folder.iterdir()) == []
+
+
+def test_leftovers_of_killed_processes_are_swept(tmp_path):
+    (tmp_path / "text").write_text(TEXT)
+    folder = tmp_path / "cache"
+    for name in (".building-old", ".building-new"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "ids").write_text("x")
+    os.utime(folder / ".building-old" / "ids", (1, 1))
+    fe.Corpus(tmp_path / "text", cache_dir=folder).encode()
+    assert (folder / ".building-new" / "ids").exists() and not (folder / ".building-old").exists()

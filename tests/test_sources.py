@@ -146,8 +146,10 @@ def test_file_object_starts_where_it_stands_and_stays_open():
     assert words_of(file) == ["kept", "words"] and not file.closed
 
 
-def test_a_text_file_object_brings_its_own_encoding(tmp_path):
+def test_a_text_file_object_brings_its_own_encoding(tmp_path, caplog):
     (tmp_path / "text").write_bytes("世界 你好".encode("gb18030"))
+    fe.Corpus(tmp_path / "text").encode()
+    assert "open(path, encoding=...)" in caplog.text
     with open(tmp_path / "text", encoding="gb18030") as file:
         assert words_of(file) == ["世界", "你好"]
 
