@@ -79,7 +79,7 @@ def test_table_shows_how_many_times_better_ours_is():
 def test_execute_reports_output_peak_and_failure():
     run = runner.execute([sys.executable, "-c", "x = bytearray(b'1') * 80_000_000; print(input())"], "hello")
     assert run.output.strip() == "hello"
-    assert run.peak is None or 80e6 < run.peak < 400e6
+    assert run.peak is None or 80e6 < run.peak < 2e9
     with pytest.raises(runner.BenchError, match="ended with 3: why"):
         runner.execute([sys.executable, "-c", "print('why'); raise SystemExit(3)"])
 
