@@ -64,12 +64,13 @@ class Word2Vec(Estimator):
         """The output side (V, dim) float32: of words, or with hs of the tree's inner nodes (V - 1, dim)."""
         return self._fitted(self._outputs)[: self._output_rows(), : self.dim]
 
-    def fit(self, corpus, *, callbacks=(), verbose=1, resume=False, checkpoint=None, every=1):
+    def fit(self, corpus, y=None, *, callbacks=(), verbose=1, resume=False, checkpoint=None, every=1):
         """Train on a corpus; returns self.
 
         Parameters
         ----------
         corpus : Corpus, or anything that Corpus takes.
+        y : ignored; scikit-learn's pipelines pass it.
         callbacks : see fastembed.callbacks.
         verbose : 0 for silence; else a progress bar on a terminal, log lines of logger "fastembed" elsewhere.
         resume : go on instead of starting anew. A run that was stopped goes on where it was; a finished model trains

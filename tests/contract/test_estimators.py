@@ -1,0 +1,163 @@
+"""What every registered model promises."""
+
+import inspect
+import json
+
+import numpy as np
+import pytest
+
+import fastembed as fe
+from fastembed import models
+from fastembed.errors import FormatError, NotFittedError, ParameterError
+
+TEXT = ["the cat sat on the mat", "the dog sat on the log", "a cat and a dog and a mat"] * 30
+
+
+@pytest.fixture(params=models.names())
+def kind(request):
+    return models.get(request.param)
+
+
+@pytest.fixture
+def small(kind):
+    return kind(dim=8, min_count=1, epochs=2, threads=1)
+
+
+def test_registered_by_its_class_name(kind):
+    assert getattr(fe, kind.__name__) is kind
+
+
+def test_parameters_are_keyword_only_documented_and_kept(kind):
+    signature = inspect.signature(kind)
+    assert set(signature.parameters) == set(kind.parameters)
+    assert all(p.kind is p.KEYWORD_ONLY for p in signature.parameters.values())
+    for name, parameter in kind.parameters.items():
+        assert parameter.help and f"{name} :" in kind.__doc__
+        assert getattr(kind(), name) == parameter.default == signature.parameters[name].default
+    with pytest.raises(TypeError):
+        kind(100)
+
+
+def test_defaults_pass_their_own_check(kind):
+    kind().check_params()
+
+
+def test_get_set_clone(kind):
+    model = kind(dim=7, seed=3)
+    twin = kind(**model.get_params())
+    assert twin.get_params() == model.get_params()
+    assert model.set_params(dim=9) is model and model.dim == 9 and twin.dim == 7
+    assert repr(model).startswith(kind.__name__) and "dim=9" in repr(model)
+    with pytest.raises(ParameterError, match="nonsense"):
+        model.set_params(nonsense=1)
+
+
+def test_scikit_learn_tools(kind):
+    base = pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
+    pipeline = pytest.importorskip("sklearn.pipeline")
+    model = kind(dim=7)
+    assert base.clone(model).get_params() == model.get_params()
+    fitted = pipeline.make_pipeline(kind(dim=4, min_count=1, epochs=1)).fit(TEXT)
+    assert fitted[-1].wv.vectors.shape[1] == 4
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "3", None, 2.5, True, [1]])
+@pytest.mark.parametrize("name", ["dim", "window", "epochs", "min_count"])
+def test_impossible_whole_numbers(kind, name, value):
+    with pytest.raises(ParameterError, match=f"{name}=") as caught:
+        kind(**{name: value})
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("value", [0, -0.1, float("nan"), float("inf"), "0.1", None])
+def test_impossible_learning_rates(kind, value):
+    with pytest.raises(ParameterError, match="lr="):
+        kind(lr=value)
+
+
+def test_attributes_are_checked_before_any_work(kind):
+    model = kind()
+    model.threads = 0
+    with pytest.raises(ParameterError, match="threads=0"):
+        model.fit(TEXT)
+
+
+def test_numpy_numbers_are_numbers(kind):
+    model = kind(dim=np.int64(8), lr=np.float32(0.1), min_count=1, epochs=np.int32(1)).fit(TEXT, verbose=0)
+    assert json.loads(model.to_native()[1]["params"])["dim"] == 8
+
+
+def test_not_fitted(small, tmp_path):
+    for ask in (lambda: small.wv, lambda: small.save(tmp_path / "m.fe"), small.to_native):
+        with pytest.raises(NotFittedError, match="fit"):
+            ask()
+    assert not list(tmp_path.iterdir())
+
+
+def test_fit_returns_self_and_writes_history(small):
+    assert small.fit(TEXT, verbose=0) is small
+    assert [record["epoch"] for record in small.history] == [1, 2]
+    for record in small.history:
+        assert {"epoch", "loss", "words_per_second", "lr", "seconds"} <= set(record)
+        assert np.isfinite(record["loss"]) and record["words_per_second"] > 0
+    assert small.wv.vectors.shape == (len(small.vocab), 8) and np.isfinite(small.wv.vectors).all()
+
+
+def test_the_same_seed_gives_the_same_vectors(kind):
+    def vectors(seed):
+        model = kind(dim=8, min_count=1, epochs=2, threads=1, seed=seed)
+        return model.fit(TEXT, verbose=0).wv.vectors.copy()
+
+    assert (vectors(1) == vectors(1)).all()
+    assert (vectors(1) != vectors(2)).any()
+
+
+def test_save_and_load(small, tmp_path):
+    small.fit(TEXT, verbose=0).save(tmp_path / "m.fe")
+    again = fe.load(tmp_path / "m.fe")
+    assert type(again) is type(small) and again.get_params() == small.get_params()
+    assert again.history == small.history and again.vocab.words == small.vocab.words
+    assert (again.wv.vectors == small.wv.vectors).all()
+    assert (again.vocab.counts == small.vocab.counts).all()
+
+
+def test_a_loaded_model_trains_on(small, tmp_path):
+    small.fit(TEXT, verbose=0).save(tmp_path / "m.fe")
+    again = fe.load(tmp_path / "m.fe")
+    more = ["the new parrot sat on the cat"] * 20
+    for model in (small, again):
+        model.fit(more, resume=True, verbose=0)
+        assert "parrot" in model.wv and len(model.history) == 4
+    assert (again.wv.vectors == small.wv.vectors).all()
+
+
+def test_damaged_files_are_refused(small, tmp_path):
+    """Truncations and overwritten bytes: FormatError, or a model that works; never anything else."""
+    small.fit(TEXT, verbose=0).save(tmp_path / "m.fe")
+    whole = (tmp_path / "m.fe").read_bytes()
+    random = np.random.default_rng(0)
+    outcomes = set()
+    for turn in range(300):
+        data = bytearray(whole)
+        if turn % 2:
+            data = data[: random.integers(len(data))]
+        else:
+            where = random.integers(min(len(data), 2500))
+            data[where : where + 4] = random.bytes(4)
+        (tmp_path / "x.fe").write_bytes(data)
+        try:
+            model = fe.load(tmp_path / "x.fe")
+        except FormatError as error:
+            outcomes.add("refused")
+            assert "x.fe" in str(error)
+        else:
+            assert turn % 2 == 0, "a truncated file was accepted"
+            outcomes.add("accepted")
+            assert model.wv.vectors.shape[1]
+    assert "refused" in outcomes
+
+
+def test_silent(small, capsys):
+    small.fit(TEXT, verbose=1)
+    captured = capsys.readouterr()
+    assert captured.out == ""

@@ -1,0 +1,68 @@
+"""run(), Job and what belongs to them."""
+
+import threading
+import time
+
+import pytest
+
+from fastembed import parallel
+from fastembed._core.job import Job
+from fastembed.errors import ParameterError
+
+
+def wait_for_stop(job, number):
+    while not job.stopped:
+        time.sleep(0.001)
+
+
+def test_every_worker_runs_once_and_numbers_differ():
+    numbers = []
+    parallel.run(lambda job, number: numbers.append(number), Job(3), threads=4)
+    assert sorted(numbers) == [0, 1, 2, 3]
+
+
+def test_the_first_error_of_a_worker_is_raised_and_stops_the_others():
+    def work(job, number):
+        if number == 1:
+            raise ZeroDivisionError("in a worker")
+        wait_for_stop(job, number)
+
+    with pytest.raises(ZeroDivisionError, match="in a worker"):
+        parallel.run(work, Job(1), threads=3)
+    assert threading.active_count() == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_an_error_in_the_main_thread_stops_the_workers(error):
+    def progress(job):
+        raise error
+
+    with pytest.raises(error):
+        parallel.run(wait_for_stop, Job(1), threads=2, progress=progress)
+    assert threading.active_count() == 1
+
+
+def test_progress_is_called_while_waiting_and_at_the_end():
+    calls = []
+
+    def progress(job):
+        calls.append(job.stopped)
+        if len(calls) == 3:
+            job.stop()
+
+    parallel.run(wait_for_stop, Job(1), threads=1, progress=progress)
+    assert len(calls) >= 4 and calls[-1]
+
+
+def test_job_counts():
+    job = Job(10, 4)
+    assert (job.chunks, job.next, job.done, job.stopped) == (10, 4, 0, False)
+    job.stop()
+    assert job.stopped
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", True, 5000])
+def test_impossible_threads(threads):
+    with pytest.raises(ParameterError, match="threads="):
+        parallel.check_threads(threads)
+    assert parallel.check_threads(None) == parallel.default_threads() >= 1
