@@ -12,7 +12,7 @@ LAYERS = (  # lowest first; a layer may import the layers below it, and its own 
     ("_version", "errors", "late"),
     ("memory",),
     ("_core",),
-    ("parallel",),
+    ("parallel", "blas"),
     ("vocab", "tokenize"),
     ("sources", "items"),
     ("ingest",),

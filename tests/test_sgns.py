@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import reference
-from fastembed._core.job import Job
-from fastembed._core.sgns import Trainer
 
 from fastembed import memory, parallel
 from fastembed._core import simd
+from fastembed._core.job import Job
+from fastembed._core.sgns import Trainer
 from fastembed.vocab import Vocab
 
 V, DIM, LR = 13, 20, 0.05

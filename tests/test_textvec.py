@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 from fastembed._core.textvec import NUMBER_BYTES, format_float, parse_float
 
 FLT_MAX = float(np.finfo(np.float32).max)
