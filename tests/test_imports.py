@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "fastembed"
 LAYERS = (  # lowest first; a layer may import the layers below it, and its own files
     ("_version", "errors", "late"),
-    ("memory",),
+    ("memory", "blas"),
     ("_core",),
     ("parallel", "blas"),
     ("vocab", "tokenize"),

@@ -102,6 +102,15 @@ def test_counts_and_metadata_are_kept(tmp_path):
     assert "vocab.counts" not in native.read(tmp_path / "b.safetensors")[0]
 
 
+def test_numbers_out_of_place_are_moved(path):
+    rewrite(path, lambda header: json.dumps(header).encode() + b" " * (1 - len(json.dumps(header)) % 2))
+    data = path.read_bytes()
+    assert int.from_bytes(data[:8], "little") % 2 == 1
+    kv = io.load(path)
+    assert kv.vectors.flags.aligned and kv.vocab.offsets.flags.aligned and not kv.vectors.flags.writeable
+    assert same(kv, random_vectors(50, 5))
+
+
 def test_what_cannot_be_written_is_refused(tmp_path):
     for tensors in ({"x": np.zeros(3, complex)}, {"x": np.array(["text"])}, {"__metadata__": np.zeros(1)}):
         with pytest.raises(ParameterError, match="native format"):

@@ -105,8 +105,12 @@ def read(path):
     tensors = {}
     for name, (dtype, shape, begin, _) in places.items():
         if not name.startswith(_PAD):
-            flat = np.frombuffer(data, dtype, math.prod(shape), 8 + length + begin) if math.prod(shape) else None
-            tensors[name] = np.empty(shape, dtype) if flat is None else flat.reshape(shape)
+            count = math.prod(shape)
+            flat = np.frombuffer(data, dtype, count, 8 + length + begin) if count else np.empty(0, dtype)
+            if not flat.flags.aligned:  # a foreign file may put numbers anywhere; loops in C need them in place
+                flat = flat.copy()
+                flat.setflags(write=False)
+            tensors[name] = flat.reshape(shape)
     return tensors, meta
 
 
