@@ -174,6 +174,8 @@ def test_svg_names_fonts_for_chinese(tmp_path):
 def test_width_of_text():
     assert scene.text_width("曹操", 10) == 20
     assert 5 <= scene.text_width("a", 10) <= 6
+    assert scene.text_width("milk", 10) > scene.text_width("ilk", 10) > 10
+    assert scene.text_width("e\u0301", 10) == scene.text_width("e", 10)
 
 
 def test_training_curve(tmp_path):
