@@ -60,8 +60,10 @@ def train_command(name, cls):
         help=f"Train {cls.__name__} vectors and write them to OUT.\n\n" + _endings(),
         short_help=f"Train {cls.__name__} vectors.",
         no_args_is_help=True,
-    )(corpus_options(_output_options(run)))
-    command.params += [option(*item) for item in cls.parameters.items()]
+    )(corpus_options(_run_options(run)))
+    first = [p for p in command.params if p.name in ("corpus", "out")]
+    rest = [p for p in command.params if p not in first]
+    command.params = first + [option(*item) for item in cls.parameters.items()] + rest
     return command
 
 
@@ -69,8 +71,8 @@ def _endings():
     return "\b\nOUT's ending says what is written:\n" + "\n".join(f"  {e:13s} {text}" for e, text in FORMATS.items())
 
 
-def _output_options(run):
-    for decorate in (
+def _run_options(run):
+    options = (
         click.option("-o", "--out", multiple=True, help="File to write; may be given several times."),
         click.option("--checkpoint", help="Folder to save the state of training in."),
         click.option("--every", default="1", show_default=True, help="Epochs (2) or time (10m) between checkpoints."),
@@ -82,7 +84,8 @@ def _output_options(run):
         click.option("-verbose", type=click.INT, default=2, hidden=True),
         click.option("-minn", type=click.INT, default=0, hidden=True),
         click.option("-maxn", type=click.INT, default=0, hidden=True),
-    ):
+    )
+    for decorate in reversed(options):
         run = decorate(run)
     return run
 
