@@ -48,12 +48,12 @@ cdef class Step:
     def run(self, int64_t times=1):
         """Take the step so many times; returns the summed loss."""
         cdef fe_loss loss
-        cdef int64_t k
+        cdef int64_t _
         with nogil:
             memset(&loss, 0, sizeof(loss))
             kernels.settle(&loss)
             loss.total = 0
-            for k in range(times):
+            for _ in range(times):
                 kernels.step(&self.c, &loss)
             kernels.settle(&loss)
         return loss.total
