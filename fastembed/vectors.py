@@ -28,9 +28,10 @@ class KeyedVectors:
 
     Raises ParameterError where the two do not fit together.
 
-    >>> kv = KeyedVectors(Vocab(["north", "south", "up"], None), np.eye(3, 4, dtype=np.float32))  # doctest: +SKIP
-    >>> kv.most_similar("north", topn=1)  # doctest: +SKIP
-    [('south', 0.0)]
+    >>> from fastembed.vocab import Vocab
+    >>> kv = KeyedVectors(Vocab(["north", "northeast", "up"]), np.float32([[0, 1, 0], [3, 4, 0], [0, 0, 1]]))
+    >>> [(word, round(score, 3)) for word, score in kv.most_similar("north")]
+    [('northeast', 0.8), ('up', 0.0)]
     """
 
     def __init__(self, vocab, vectors, subwords=None, meta=None):

@@ -1,6 +1,7 @@
 """Every file format: there and back, what other programs read and write, words that a format cannot hold."""
 
 import bz2
+import doctest
 import gzip
 import lzma
 import os
@@ -172,3 +173,8 @@ def test_gensim_reads_ours_and_we_read_gensims(tmp_path):
             assert same(io.load(tmp_path / "theirs"), kv)
         io.save(kv, tmp_path / "ours", "glove")
         assert same(gensim.KeyedVectors.load_word2vec_format(str(tmp_path / "ours"), no_header=True), kv)
+
+
+def test_the_example_is_true(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testmod(io).failed == 0 and doctest.testmod(io).attempted

@@ -14,7 +14,8 @@ def nearest_float(text):
     """The float32 nearest to a decimal, by exact arithmetic; ties go to the even one."""
     exact = Fraction(text)
     guess = np.float32(np.clip(float(exact), -FLT_MAX, FLT_MAX))
-    around = [np.nextafter(guess, np.float32(-np.inf)), guess, np.nextafter(guess, np.float32(np.inf))]
+    with np.errstate(over="ignore"):
+        around = [np.nextafter(guess, np.float32(-np.inf)), guess, np.nextafter(guess, np.float32(np.inf))]
     around = [f for f in around if np.isfinite(f)]
     return float(min(around, key=lambda f: (abs(Fraction(float(f)) - exact), int(f.view(np.uint32)) & 1)))
 

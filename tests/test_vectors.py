@@ -1,9 +1,12 @@
 """KeyedVectors against plain numpy, and against gensim where it is installed."""
 
+import doctest
+
 import numpy as np
 import pytest
 from tiny_vectors import random_vectors
 
+from fastembed import vectors
 from fastembed.errors import FastembedError, ParameterError, WordNotFoundError
 from fastembed.vectors import KeyedVectors, nearest
 from fastembed.vocab import Vocab
@@ -226,3 +229,7 @@ def test_gensim_agrees():
         ours, theirs = getattr(kv, name)(*arguments), getattr(other, name)(*arguments)
         close = isinstance(ours, (str, list)) or np.allclose(ours, theirs, atol=1e-6)
         assert ours == theirs if isinstance(ours, (str, list)) else close, name
+
+
+def test_the_example_is_true():
+    assert doctest.testmod(vectors).failed == 0 and doctest.testmod(vectors).attempted

@@ -14,8 +14,8 @@ cdef extern from "decimal.h" nogil:
 
 NUMBER_BYTES = FE_DECIMAL_MAX + 1  # a formatted number and its separator never take more
 
-# What is wrong with a row; io/word2vec.py words the messages.
-cdef enum:
+# What is wrong with a row; fastembed.io words the messages.
+cpdef enum:
     FINE = 0
     NO_WORD = 1
     FEW_COLUMNS = 2
@@ -194,6 +194,26 @@ def parse_binary(const uint8_t[::1] data, int64_t begin, float[:, ::1] rows, int
         if status == FINE and ended != 0 and ended != count:
             status = CUT
     return status, row, p - base
+
+
+def format_binary(const float[:, :] rows, const uint8_t[::1] blob, const int64_t[::1] offsets, uint8_t[::1] out):
+    """word2vec's binary rows, ``word SP D floats NL``, in the byte order of the machine.
+
+    rows (n, D), blob and offsets (n+1,) of their words  # in;  out (bytes of all rows,)  # out
+    """
+    cdef int64_t row, d, length
+    cdef uint8_t *p = &out[0]
+    with nogil:
+        for row in range(rows.shape[0]):
+            length = offsets[row + 1] - offsets[row]
+            memcpy(p, &blob[0] + offsets[row], length)
+            p[length] = 32
+            p += length + 1
+            for d in range(rows.shape[1]):
+                memcpy(p, &rows[row, d], 4)
+                p += 4
+            p[0] = 10
+            p += 1
 
 
 def gather(const uint8_t[::1] data, const int64_t[:, ::1] words, const int64_t[::1] offsets, uint8_t[::1] blob):

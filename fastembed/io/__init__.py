@@ -52,7 +52,10 @@ def load(path, format=None, *, errors="strict", duplicates="error", threads=None
     Returns KeyedVectors, or the model that was saved. Raises FormatError, with the line or the byte, for a file that
     is damaged, truncated or of no known format; OSError if it cannot be opened.
 
-    >>> fe.load("vectors.txt")["king"]  # doctest: +SKIP
+    >>> with open("two.txt", "w") as file:
+    ...     _ = file.write("2 2\\nking 1 0.5\\nqueen 0 1\\n")
+    >>> load("two.txt")["king"]
+    array([1. , 0.5], dtype=float32)
     """
     options = Options(errors, duplicates, threads)
     if format is not None and (format not in FORMATS or format == "projector"):

@@ -3,6 +3,7 @@
 import locale
 import secrets
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -67,7 +68,9 @@ def read_text(source, begin, count, dim, options, spaces=False):
     first_row = np.cumsum(lines) - lines
     _run(textvec.parse_text, options, source.array, bounds, first_row, rows, words, errors, (point, spaces))
     for chunk in np.flatnonzero(errors[:, 0])[:1]:
-        _raise_row(source, int(bounds[chunk]), int(first_row[chunk]), *errors[chunk].tolist(), dim, header)
+        status, row = errors[chunk].tolist()
+        line = _line(source, int(bounds[chunk]), row - int(first_row[chunk]))
+        raise FormatError(source.path, _complaint(status, line.split(), dim), line=row + 1 + header)
     return keyed(source, rows, words, options, lambda row: {"line": int(row) + 1 + header})
 
 
@@ -95,19 +98,21 @@ def _line_bounds(source, begin):
     return np.array(bounds, np.int64)
 
 
-def _raise_row(source, offset, first_row, status, row, dim, header):
-    """Say what is wrong with a line: ``row``, in the chunk that begins at ``offset`` with ``first_row``."""
-    for _ in range(row - first_row):
+def _line(source, offset, skip):
+    """The line that comes ``skip`` lines after the one at byte ``offset``, at most its first megabyte."""
+    for _ in range(skip):
         offset = source.find(b"\n", offset) + 1
-    tokens = source.map[offset : min(source.find(b"\n", offset), offset + (1 << 20))].split()
-    if status == 1 or not tokens:
-        message = "the line does not begin with a word"
-    elif status == 3:
+    return source.map[offset : min(source.find(b"\n", offset), offset + (1 << 20))]
+
+
+def _complaint(status, tokens, dim):
+    """What is wrong with a line, from the parser's status."""
+    if status == textvec.NO_WORD or not tokens:
+        return "the line does not begin with a word"
+    if status == textvec.BAD_NUMBER:
         bad = next((t for t in tokens[-dim:] if textvec.parse_float(t) is None), b"?")[:40]
-        message = f"{bad.decode(errors='replace')!r} is not a finite number"
-    else:
-        message = f"{len(tokens)} columns where a word and {dim} numbers are expected"
-    raise FormatError(source.path, message, line=row + 1 + header)
+        return f"{bad.decode(errors='replace')!r} is not a finite number"
+    return f"{len(tokens)} columns where a word and {dim} numbers are expected"
 
 
 def keyed(source, rows, words, options, where):
@@ -206,12 +211,11 @@ def write_text(kv, file, words=True, threads=None):
         stops = np.minimum(starts + _PART_ROWS, last - first)
         spans = np.stack([starts, stops, starts * longest + part[starts]], axis=1)
         out, ends = np.empty((last - first) * longest + int(part[-1]), np.uint8), np.zeros(len(spans), np.int64)
-        _format(kv.vectors[first:last], names, part, out, spans, ends, threads)
+        job, crew = Job(len(spans)), min(check_threads(threads), len(spans))
+        run(partial(_format, (kv.vectors[first:last], names, part, out, spans, ends)), job, crew)
         for (_, _, begin), end in zip(spans.tolist(), ends.tolist(), strict=True):
             file.write(out[begin:end])
 
 
-def _format(rows, names, offsets, out, spans, ends, threads):
-    job = Job(len(spans))
-    crew = min(check_threads(threads), len(spans))
-    run(lambda job, _: textvec.format_rows(job, rows, names, offsets, out, spans, ends), job, crew)
+def _format(arrays, job, _):
+    textvec.format_rows(job, *arrays)

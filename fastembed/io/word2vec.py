@@ -9,6 +9,7 @@ from ..errors import FormatError
 from .atomic import atomic_write
 from .rows import check_finite, check_room, check_words, keyed, read_text, write_text
 
+_BATCH_ROWS = 4096
 _HEADER = re.compile(rb"[ \t]*(\d{1,18})[ \t]+(\d{1,18})[ \t\r]*\n")
 
 
@@ -50,7 +51,7 @@ def read_binary(source, options):
     rows, words = np.empty((count, dim), "<f4"), np.empty((count, 2), np.int64)
     status, row, byte = textvec.parse_binary(source.array, begin, rows.view(np.float32), words)
     if status:
-        messages = {1: "no word before the vector", 6: "a word with a newline in it"}
+        messages = {textvec.NO_WORD: "no word before the vector", textvec.NEWLINE: "a word with a newline in it"}
         message = messages.get(status, f"the file ends within the {count} rows that its header promises")
         raise FormatError(source.path, f"row {row}: {message}", offset=byte)
     if byte != source.size:
@@ -86,17 +87,12 @@ def write_binary(kv, path):
     """Write the binary format, with word2vec.c's newline after each row, which all readers accept."""
     check_words(kv, b" \n", "word2vec-bin")
     check_finite(kv)
-    words = memoryview(np.ascontiguousarray(kv.vocab.blob)).tobytes()
-    ends = np.asarray(kv.vocab.offsets).tolist()
-    width = 4 * kv.vector_size
+    blob, offsets = np.asarray(kv.vocab.blob), np.asarray(kv.vocab.offsets, np.int64)
     with atomic_write(path) as file:
         file.write(f"{len(kv)} {kv.vector_size}\n".encode())
-        for first in range(0, len(kv), 4096):
-            block = kv.vectors[first : first + 4096].astype("<f4", order="C", copy=False).tobytes()
-            rows = range(min(4096, len(kv) - first))
-            file.write(
-                b"".join(
-                    words[ends[first + r] : ends[first + r + 1]] + b" " + block[r * width : (r + 1) * width] + b"\n"
-                    for r in rows
-                )
-            )
+        for first in range(0, len(kv), _BATCH_ROWS):
+            rows = kv.vectors[first : first + _BATCH_ROWS]
+            part = offsets[first : first + len(rows) + 1]
+            out = np.empty(int(part[-1] - part[0]) + len(rows) * (4 * kv.vector_size + 2), np.uint8)
+            textvec.format_binary(rows.astype("<f4", copy=False).view(np.float32), blob, part, out)
+            file.write(out)

@@ -1,0 +1,61 @@
+"""Inside one_thread() the matrix library has one thread, afterwards as many as before."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from fastembed import blas
+
+FUNCTIONS = blas._functions()
+needs_openblas = pytest.mark.skipif(FUNCTIONS is None, reason="numpy does not use OpenBLAS here")
+
+
+@pytest.fixture
+def two_before():
+    get, put = FUNCTIONS
+    before = get()
+    put(2)
+    yield
+    put(before)
+
+
+@needs_openblas
+def test_one_thread_inside_and_the_old_number_after(two_before):
+    get, _ = FUNCTIONS
+    with blas.one_thread():
+        assert get() == 1
+        with blas.one_thread():
+            assert get() == 1
+        assert get() == 1
+    assert get() == 2
+    with pytest.raises(ValueError), blas.one_thread():
+        raise ValueError
+    assert get() == 2
+
+
+@needs_openblas
+def test_the_last_of_several_threads_restores_the_number(two_before):
+    get, _ = FUNCTIONS
+    inside, leave, seen = threading.Event(), threading.Event(), []
+
+    def other():
+        with blas.one_thread():
+            inside.set()
+            leave.wait()
+            seen.append(get())
+
+    thread = threading.Thread(target=other)
+    with blas.one_thread():
+        thread.start()
+        inside.wait()
+    assert get() == 1
+    leave.set()
+    thread.join()
+    assert seen == [1] and get() == 2
+
+
+def test_without_openblas_nothing_happens(monkeypatch):
+    monkeypatch.setattr(blas, "_functions", lambda: None)
+    with blas.one_thread():
+        assert (np.ones((3, 3)) @ np.ones((3, 3))).sum() == 27
