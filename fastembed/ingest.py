@@ -14,7 +14,7 @@ from ._core.job import Job
 from .errors import CorpusError
 from .vocab import Vocab
 
-BLOCK = 1 << 18  # bytes of text that a thread encodes at a time: fits the second-level cache
+BLOCK = 1 << 19  # bytes of text that a thread encodes at a time: fits the second-level cache
 MEMORY = 1 << 25  # ids that are kept in memory; more of them go to a file
 UNLIMITED = 1 << 62
 
@@ -103,21 +103,31 @@ class Store:
         self.extents = []  # (worker, first id, number of ids) a block
         self.tokens = self.sentences = self.last_end = 0
         self.id_file = self.end_file = self.room = None
+        self.changed = threading.Condition()
+        self.copying, self.spilling = 0, False  # how many threads copy into room, whether one gives it up
         if names:
             self._spill()
         else:  # address space: only what is written to takes memory, and nothing is copied as it grows
             self.room = np.frombuffer(mmap.mmap(-1, 4 * MEMORY), np.int32)
 
     def put(self, number, worker, ids, ends):
-        """Take block ``number``: ids (n,), ends (s,), which the caller may overwrite afterwards."""
-        if number == len(self.extents):
-            self._append(worker, ids, ends)
-        else:
-            self.waiting[number] = worker, ids.copy(), ends.copy()
-        while len(self.extents) in self.waiting:
-            self._append(*self.waiting.pop(len(self.extents)))
+        """Take block ``number``: ids (n,), ends (s,), which the caller may overwrite afterwards. From any thread."""
+        if number != len(self.extents):  # not the next one; if it is, nobody else can change that
+            ids, ends = ids.copy(), ends.copy()
+        placed = []
+        with self.changed:
+            self.changed.wait_for(lambda: not self.spilling)
+            self.waiting[number] = worker, ids, ends
+            while len(self.extents) in self.waiting:
+                self._place(placed, *self.waiting.pop(len(self.extents)))
+            self.copying += 1
+        self._copy(placed)
+        with self.changed:
+            self.copying -= 1
+            self.changed.notify_all()
 
-    def _append(self, worker, ids, ends):
+    def _place(self, placed, worker, ids, ends):
+        """Give the next block its position: write it to the file, or leave it in ``placed`` to be copied."""
         ends = ends + np.int64(self.tokens)
         if len(ends) and ends[0] == self.last_end:
             ends = ends[1:]
@@ -128,13 +138,25 @@ class Store:
         self.sentences += len(ends)
         self.extents.append((worker, first, len(ids)))
         if self.room is not None and max(self.tokens, self.sentences) > MEMORY:
-            self._spill(first)
+            self._copy(placed)
+            placed.clear()
+            self.spilling = True  # keeps the others out while this waits
+            try:
+                self.changed.wait_for(lambda: not self.copying)
+                self._spill(first)
+            finally:
+                self.spilling = False
+                self.changed.notify_all()
         if self.room is not None:
-            self.room[first : self.tokens] = ids
+            placed.append((first, ids))
         else:
             with disk_errors(self.folder):
                 _write(self.id_file, ids)
                 self._write_ends()
+
+    def _copy(self, placed):
+        for first, ids in placed:
+            self.room[first : first + len(ids)] = ids
 
     def _spill(self, first=0):
         """Go on in files, which get the ids up to ``first``."""
@@ -267,9 +289,7 @@ class Run:
                     self.failures[number] = CorpusError(_not_utf8(name, offset + bad, encoder.buffer[bad]))
                     job.stop()
                     return
-            ids, ends = encoder.encode(first, last)
-            with self.lock:
-                self.store.put(number, worker, ids, ends)
+            self.store.put(number, worker, *encoder.encode(first, last))
             if report:
                 report(job)
 

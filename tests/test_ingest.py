@@ -63,7 +63,34 @@ def test_a_file_that_grows_while_it_is_read(tmp_path, threads):
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(CorpusError, match="text changed while it was read"):
         patch.setattr(ingest.core, "Encoder", Slow)
+        patch.setattr(ingest, "BLOCK", 1 << 16)
         fe.Corpus(path, threads=threads).encode(progress)
+
+
+@pytest.mark.parametrize("limit", [1, 5_000, 70_000])
+def test_many_threads_leave_memory_for_files(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(ingest, "BLOCK", 1 << 12)
+    words = [f"w{n * n % 997}" for n in range(100_000)]
+    (tmp_path / "text").write_text(" ".join(words))
+    want = fe.Corpus(tmp_path / "text", threads=1).encode()
+    monkeypatch.setattr(ingest, "MEMORY", limit)
+    for _ in range(5):
+        encoded = fe.Corpus(tmp_path / "text", threads=8).encode()
+        assert isinstance(encoded.ids, np.memmap) and np.array_equal(encoded.ids, want.ids)
+        assert [encoded.vocab.words[number] for number in encoded.ids[:100]] == words[:100]
+
+
+def test_a_disk_that_fills_up_under_many_threads(tmp_path, monkeypatch):
+    monkeypatch.setattr(ingest, "BLOCK", 1 << 12)
+    monkeypatch.setattr(ingest, "MEMORY", 20_000)
+    (tmp_path / "text").write_text("word " * 100_000)
+
+    def full(_file, _array):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ingest, "_write", full)
+    with pytest.raises(CorpusError, match="cannot be written to .*: No space left on device"):
+        fe.Corpus(tmp_path / "text", threads=8).encode()
 
 
 @pytest.mark.parametrize("threads", [1, 2])
