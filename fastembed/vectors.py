@@ -340,13 +340,13 @@ class KeyedVectors:
 
     # ---- evaluation and files ----
 
-    def evaluate_word_pairs(self, pairs, **options):
+    def evaluate_word_pairs(self, pairs, *arguments, **options):
         """Correlation with people's similarity scores; see fastembed.evaluate.word_pairs."""
-        return late("fastembed.evaluate", "word_pairs")(self, pairs, **options)
+        return late("fastembed.evaluate", "word_pairs")(self, pairs, *arguments, **options)
 
-    def evaluate_word_analogies(self, analogies, restrict_vocab=300000, **options):
+    def evaluate_word_analogies(self, analogies, *arguments, **options):
         """Share of solved analogies; see fastembed.evaluate.word_analogies."""
-        return late("fastembed.evaluate", "word_analogies")(self, analogies, restrict_vocab, **options)
+        return late("fastembed.evaluate", "word_analogies")(self, analogies, *arguments, **options)
 
     def save(self, path, format=None):
         """Write the vectors to a file; see fastembed.io.save."""

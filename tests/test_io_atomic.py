@@ -77,6 +77,30 @@ def test_a_full_disk_leaves_the_old_file(format, tmp_path):
 
 
 @POSIX
+def test_a_kill_at_any_moment_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    io.save(golden(), path)
+    program = f"""
+        import sys
+        sys.path.insert(0, {os.path.dirname(__file__)!r})
+        from tiny_vectors import random_vectors
+        from fastembed.io.atomic import atomic_write
+        from fastembed.io.rows import write_text
+        with atomic_write({str(path)!r}) as file:
+            file.write(b"20000 9" + bytes(1 << 20))
+            write_text(random_vectors(20000, 9), file)
+            print("written", flush=True)
+            sys.stdin.read()
+    """
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"written\n"
+        child.kill()
+    assert same(io.load(path), golden())
+
+
+@POSIX
 def test_permissions_are_those_of_a_new_file_or_of_the_old_one(tmp_path):
     previous = os.umask(0o027)
     try:

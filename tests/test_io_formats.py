@@ -60,6 +60,8 @@ def test_unknown_formats_are_refused(tmp_path):
         io.save(golden(), tmp_path / "a.doc")
     with pytest.raises(ParameterError, match="choose from"):
         io.load(tmp_path / "a", format="projector")
+    with pytest.raises(ParameterError, match="no vectors to save"):
+        io.save(KeyedVectors(Vocab([]), np.zeros((0, 3))), tmp_path / "a.txt")
     for options in ({"errors": "ignore"}, {"duplicates": "last"}, {"threads": 0}):
         with pytest.raises(ParameterError):
             io.load(tmp_path / "a", **options)

@@ -108,7 +108,7 @@ def save(obj, path, format=None):
     path : the file; it is replaced as a whole, and stays as it was if anything fails.
     format : a name of FORMATS; None takes it from the extension (EXTENSIONS).
 
-    Raises ParameterError for an unknown format or words that it cannot hold, OSError if writing fails.
+    Raises ParameterError for an unknown format, no vectors or words that it cannot hold, OSError if writing fails.
     """
     extension = os.path.splitext(os.fspath(path))[1].lower()
     format = format or EXTENSIONS.get(extension)
@@ -121,6 +121,8 @@ def save(obj, path, format=None):
             native.write(path, tensors, meta)
             return
         obj = obj.wv
+    if not len(obj):
+        raise ParameterError(f"there are no vectors to save to {os.fspath(path)!r}")
     FORMATS[format][1](obj, path)
 
 
