@@ -62,7 +62,7 @@ class Place:
             return None
         for file in self.files:
             file.stamp = file.current()
-        return Encoded(vocab, arrays["ids"], arrays["offsets"], replaced, dropped)
+        return vocab, arrays["ids"], arrays["offsets"], replaced, dropped
 
     def keep(self, encoded):
         """Complete the cache whose ids and offsets are in ``building`` and give it its name."""

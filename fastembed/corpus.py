@@ -115,8 +115,9 @@ class Corpus:
                 source.check("after it was read")
             return self._encoded
         place = self._cache_place()
-        self._encoded = place.load() if place else None
-        if self._encoded is not None:
+        kept = place.load() if place else None
+        if kept is not None:
+            self._encoded = Encoded(*kept)
             logger.info("%s: %d tokens, from the cache %s", self.name, len(self._encoded.ids), place.folder)
         else:
             self._encoded = self._read(place, progress)
