@@ -130,6 +130,16 @@ def test_pairs_are_correlated_with_the_cosines(tmp_path):
     assert word_pairs(kv, path, dummy4unknown=True)[2] == pytest.approx(100 * 2 / 62)
 
 
+def test_equal_pairs_have_equal_ranks_in_gensim_too(tmp_path):
+    rng = np.random.default_rng(8)
+    kv = KeyedVectors(Vocab([f"w{v}" for v in range(40)]), rng.integers(-2, 3, (40, 4)).astype(np.float32))
+    other = gensims(kv)
+    pairs = [(v % 40, v * v % 40) for v in range(300)]  # many pairs of the same cosine
+    (tmp_path / "pairs").write_text("".join(f"w{a}\tw{b}\t{rng.random()}\n" for a, b in pairs))
+    ours, theirs = (which.evaluate_word_pairs(str(tmp_path / "pairs")) for which in (kv, other))
+    assert ours[1][0] == pytest.approx(theirs[1][0], abs=1e-6)
+
+
 def gensims(kv):
     gensim = pytest.importorskip("gensim.models", reason="compares with gensim, which is not installed")
     other = gensim.KeyedVectors(kv.vector_size)

@@ -41,9 +41,7 @@ def word_pairs(
             gold.append(pair[2])
     if not gold:
         raise FormatError(pairs, "no pair of known words and a score, separated by the delimiter")
-    rows = np.array(rows)
-    cosines = np.einsum("ij,ij->i", _units(kv, rows[:, 0]), _units(kv, rows[:, 1]))
-    cosines[rows[:, 0] < 0] = 0
+    cosines = _cosines(kv, np.array(rows))
     pearson, spearman = stats.pearsonr(gold, cosines), stats.spearmanr(gold, cosines)
     oov = unknown / (len(gold) if dummy4unknown else len(gold) + unknown) * 100
     logger.info("%s: Pearson %.4f, Spearman %.4f, %.1f%% unknown", pairs, pearson[0], spearman[0], oov)
@@ -71,6 +69,16 @@ def _parsed(line, delimiter, case_insensitive):
         return None
 
 
-def _units(kv, rows):
-    """Vectors (n, D) in double, of length 1."""
-    return kv.vectors[rows].astype(np.float64) / kv.norms[rows, np.newaxis]
+def _cosines(kv, pairs):
+    """Cosine (n,) of each pair of rows (n, 2); 0 for rows of -1.
+
+    Scaled in double, rounded and multiplied in single precision, as gensim does it: what it ranks as equal must be
+    equal here, too.
+    """
+    used, places = np.unique(pairs, return_inverse=True)
+    vectors = kv.vectors[used].astype(np.float64)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units = (vectors * (1 / np.where(lengths > 0, lengths, 1))).astype(np.float32)
+    cosines = np.array([units[a] @ units[b] for a, b in places.reshape(-1, 2)], np.float64)
+    cosines[pairs[:, 0] < 0] = 0
+    return cosines
