@@ -2,7 +2,7 @@
 
 >>> import fastembed as fe
 >>> corpus = fe.Corpus(["the cat sat on the mat", "the dog sat on the log"] * 50)
->>> model = fe.SkipGram(dim=16, min_count=1, epochs=2, verbose=0).fit(corpus)
+>>> model = fe.SkipGram(dim=16, min_count=1, epochs=2).fit(corpus, verbose=0)
 >>> model.wv["cat"].shape
 (16,)
 

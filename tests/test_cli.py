@@ -1,5 +1,6 @@
 """The command line: every verb, fastText's spellings, exit codes, and errors of one line."""
 
+import io
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import fastembed as fe
-from fastembed.cli import app, doctor, main
+from fastembed.cli import app, doctor, main, options
 from fastembed.cli import train as train_module
 
 LINES = ["the king loves the queen", "a man and a woman walk", "the boy and the girl play", "king queen man woman"] * 60
@@ -428,6 +429,28 @@ def test_a_closed_pipe_is_silent(trained):
         result = subprocess.run(args, env=ENV, stdout=closed, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_reading_on_a_terminal_gives_the_same_corpus(folder, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    corpus = fe.Corpus("text.txt", tokenizer="words")
+    assert options.read(corpus) is corpus.encode()
+    assert len(corpus.encode().ids) == 1260
+
+
+def test_log_lines_and_warnings_are_marked(folder):
+    (folder / "text.txt").write_bytes("\n".join(LINES).encode() + b"\n\xff king" * 30)
+    output = done(run("train", "skipgram", "text.txt", "-o", "m.vec", *SMALL))
+    assert "SkipGram epoch 2: loss" in output
+    warnings = [line for line in output.splitlines() if line.startswith("fastembed: warning: ")]
+    assert len(warnings) == 1
+    assert "30 invalid UTF-8 sequences" in warnings[0]
+    assert "SkipGram epoch" not in done(run("train", "skipgram", "text.txt", "-o", "m.vec", "-q", *SMALL))
 
 
 def test_main_is_the_entry_point(capsys):

@@ -1,6 +1,8 @@
 """The documents say what is so: commands and files exist, snippets run, no rule of the house is broken by them."""
 
 import doctest
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 
@@ -56,6 +58,21 @@ def test_python_in_the_readme_runs(tmp_path, monkeypatch):
     report = []
     failed, _ = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=report.append)
     assert not failed, "".join(report)
+
+
+def modules():
+    names = [m.name for m in pkgutil.walk_packages(fastembed.__path__, "fastembed.")]
+    return ["fastembed", *(name for name in names if not name.endswith("__main__"))]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples_in_docstrings_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    report = []
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for test in finder.find(importlib.import_module(name)):
+        runner.run(test, out=report.append)
+    assert not report, "".join(report)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
