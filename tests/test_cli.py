@@ -438,6 +438,7 @@ class Terminal(io.StringIO):
 
 def test_reading_on_a_terminal_gives_the_same_corpus(folder, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)  # no thread of tqdm's that outlives the test
     corpus = fe.Corpus("text.txt", tokenizer="words")
     assert options.read(corpus) is corpus.encode()
     assert len(corpus.encode().ids) == 1260
