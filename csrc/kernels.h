@@ -15,8 +15,15 @@ typedef struct fe_loss {
     double total;
 } fe_loss;
 
-/* Scores are laid out in blocks of FE_BLOCK output rows (the last may have fewer), each (n_inputs, block). */
+/* Output rows are taken in blocks of at most FE_BLOCK, and scores laid out by block, each (n_inputs, rows of block). */
 #define FE_BLOCK 6
+
+/* Rows of a block (the last may have fewer): as few blocks as possible, of equal size as far as possible. */
+static inline int fe_block_rows(int n_outputs)
+{
+    int blocks = (n_outputs + FE_BLOCK - 1) / FE_BLOCK;
+    return (n_outputs + blocks - 1) / blocks;
+}
 
 /* One training step (step.inc): every input row meets every output row. */
 typedef struct fe_step {
@@ -35,17 +42,6 @@ typedef struct fe_step {
 /* scores and copies of the inputs */
 #define FE_STEP_SCRATCH(n_inputs, n_outputs, width) ((n_inputs) * (n_outputs) + 2 * FE_PAD + (n_inputs) * (width))
 
-/* labels (n_outputs,) -> signs (n_inputs * n_outputs,) as fe_step wants them */
-static inline void fe_lay_signs(const uint8_t *labels, int n_inputs, int n_outputs, float *signs)
-{
-    for (int start = 0; start < n_outputs; start += FE_BLOCK) {
-        int end = start + FE_BLOCK < n_outputs ? start + FE_BLOCK : n_outputs;
-        for (int i = 0; i < n_inputs; i++)
-            for (int o = start; o < end; o++)
-                *signs++ = labels[o] ? -0.0f : 0.0f;
-    }
-}
-
 typedef struct fe_kernels {
     const char *name; /* "base", "avx2", "avx512" */
     int lanes;        /* floats in one vector register */
@@ -55,8 +51,10 @@ typedef struct fe_kernels {
     void (*axpy)(float a, const float *x, float *y, int width);
     void (*step)(const fe_step *step, fe_loss *loss);
     void (*settle)(fe_loss *loss);
-    /* out = mean of n rows */
-    void (*mean)(const float *const *rows, int n, int width, float *out);
+    /* signs of the outputs (n_outputs + FE_PAD,) -> laid (n_inputs * n_outputs + FE_PAD,), as fe_step wants them */
+    void (*lay_signs)(const float *signs, int n_inputs, int n_outputs, float *laid);
+    /* pair (2, width): both rows = mean of n rows */
+    void (*mean)(const float *const *rows, int n, int width, float *pair);
     /* rows += scale (pair[0] - pair[1]), pair (2, width) */
     void (*spread)(float *const *rows, int n, int width, const float *pair, float scale);
     /* floating-point operations of a loop that does nothing else, for benchmarks */

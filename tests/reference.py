@@ -69,6 +69,7 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
         stream = Stream(s["seed"], s["epoch"], 0x100 + chunk)
         centres = [k for k, (position, *_) in enumerate(thinned) if begin <= position < begin + s["chunk_tokens"]]
         drawn = negatives_ahead(centres, stream, noise, s)
+        batch = []
         for k, (negatives, reach) in zip(centres, drawn, strict=True):
             _, word, sentence = thinned[k]
             around = [j for j in range(max(0, k - reach), min(len(thinned), k + reach + 1)) if j != k]
@@ -80,14 +81,22 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
             else:
                 rows = [word] + [n for n in negatives if n != word]
                 labels = np.array([1] + [0] * (len(rows) - 1))
-            gain, count = train_centre(inputs, outputs, context, rows, labels, s["lr"](begin), s)
-            loss, predictions = loss + gain, predictions + count
+            if s["cbow"]:
+                batch.append((context, inputs[context].mean(0, keepdims=True), rows, labels))
+                if len(batch) == 4:
+                    loss += train_cbow(inputs, outputs, batch, s["lr"](begin), s["mean_gradient"])
+                    batch = []
+                predictions += 1
+            else:
+                loss += train_skipgram(inputs, outputs, context, rows, labels, s["lr"](begin))
+                predictions += len(context)
+        loss += train_cbow(inputs, outputs, batch, s["lr"](begin), s["mean_gradient"])
     return loss, predictions
 
 
-def negatives_ahead(centres, stream, noise, s, ahead=2):
+def negatives_ahead(centres, stream, noise, s):
     """For each centre its negatives and its window; negatives are drawn `ahead` centres before the window is."""
-    drawn = []
+    drawn, ahead = [], 5 if s["cbow"] else 2
 
     def draw():
         if len(drawn) < len(centres):
@@ -101,21 +110,29 @@ def negatives_ahead(centres, stream, noise, s, ahead=2):
         yield drawn[k], reach
 
 
-def train_centre(inputs, outputs, context, rows, labels, lr, s):
-    """One step of skip-gram or CBOW; duplicate rows receive the sum of their changes."""
-    if s["cbow"]:
-        mean = inputs[context].mean(0, keepdims=True)
+def train_cbow(inputs, outputs, batch, lr, mean_gradient):
+    """Means of a few centres meet their outputs one after the other, then all contexts change; returns the loss."""
+    total, changes = 0.0, []
+    for context, mean, rows, labels in batch:
         new, new_outputs, loss = step(mean, outputs[rows], labels, lr)
-        np.add.at(inputs, context, (new - mean) / (len(context) if s["mean_gradient"] else 1))
         np.add.at(outputs, rows, new_outputs - outputs[rows])
-        return loss, 1
+        changes.append((context, (new - mean) / (len(context) if mean_gradient else 1)))
+        total += loss
+    for context, change in changes:
+        np.add.at(inputs, context, change)
+    return total
+
+
+def train_skipgram(inputs, outputs, context, rows, labels, lr):
+    """One step of skip-gram: all context words meet the centre word's outputs; returns the loss."""
     old = inputs[context]
     scores = old @ outputs[rows].T
     gradients = lr * (labels - 1 / (1 + np.exp(-scores)))
-    for start in range(0, len(rows), 6):  # blocks of output rows; what comes twice has changed when it comes again
-        part = slice(start, start + 6)
+    size = -(-len(rows) // -(-len(rows) // 6))
+    for start in range(0, len(rows), size):  # blocks of output rows; what comes twice has changed when it comes again
+        part = slice(start, start + size)
         before = outputs[rows[part]]
         for row, gradient, x in zip(context, gradients[:, part], old, strict=True):
             np.add.at(outputs, rows[part], np.outer(gradient, inputs[row] if len(rows) <= 6 else x))
             inputs[row] += gradient @ before
-    return (softplus(scores) - labels * scores).sum(), len(context)
+    return (softplus(scores) - labels * scores).sum()

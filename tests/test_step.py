@@ -101,7 +101,7 @@ def test_bad_numbers_show_in_the_loss(isa, bad):
 def test_mean_and_spread(isa):
     random = np.random.default_rng(5)
     matrix = rows(random, 9, 100)
-    np.testing.assert_allclose(probe.mean(matrix), matrix.mean(0), atol=1e-6)
+    np.testing.assert_allclose(probe.mean(matrix), [matrix.mean(0)] * 2, atol=1e-6)
     pair = rows(random, 2, 100)
     want = matrix + 0.25 * (pair[0] - pair[1])
     probe.spread(matrix, pair, 0.25)

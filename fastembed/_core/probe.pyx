@@ -4,7 +4,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memset
 
-from fastembed._core.simd cimport fe_lay_signs, fe_loss, fe_step, kernels, step_scratch
+from fastembed._core.simd cimport fe_loss, fe_step, kernels, step_scratch
 
 
 cdef class Step:
@@ -31,8 +31,10 @@ cdef class Step:
         if width % 16 or outputs.shape[1] != width or labels.shape[0] != n_outputs:
             raise ValueError("rows of different or unpadded length, or labels that do not fit")
         signs = np.zeros(n_inputs * n_outputs + 16, np.float32)
-        cdef float[::1] signs_view = signs
-        fe_lay_signs(&labels[0], n_inputs, n_outputs, &signs_view[0])
+        labelled = np.zeros(n_outputs + 16, np.float32)
+        labelled[:n_outputs] = np.where(labels, -0.0, 0.0)
+        cdef float[::1] signs_view = signs, labelled_view = labelled
+        kernels.lay_signs(&labelled_view[0], n_inputs, n_outputs, &signs_view[0])
         self.held = (inputs.base, outputs.base, signs, scratch, pointers)
         self.c.scratch = &scratch_view[0]
         self.c.inputs = <float **>&pointers_view[0]
@@ -60,15 +62,15 @@ cdef class Step:
 
 
 def mean(const float[:, ::1] rows):
-    """Mean of rows (n, D'), -> (D',)."""
-    out = np.empty(rows.shape[1], np.float32)
-    cdef float[::1] view = out
+    """Mean of rows (n, D'), twice: -> (2, D')."""
+    out = np.empty((2, rows.shape[1]), np.float32)
+    cdef float[:, ::1] view = out
     pointers = np.zeros(rows.shape[0], np.intp)
     cdef Py_ssize_t[::1] pointers_view = pointers
     cdef Py_ssize_t k
     for k in range(rows.shape[0]):
         pointers_view[k] = <Py_ssize_t>&rows[k, 0]
-    kernels.mean(<const float *const *>&pointers_view[0], rows.shape[0], rows.shape[1], &view[0])
+    kernels.mean(<const float *const *>&pointers_view[0], rows.shape[0], rows.shape[1], &view[0, 0])
     return out
 
 

@@ -13,16 +13,16 @@ import numpy as np
 from fastembed.memory import zeros
 
 from libc.math cimport isfinite
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from fastembed._core.job cimport Job, fe_job, fe_job_add, fe_job_stop, fe_job_take
 from fastembed._core.random cimport fe_alias, fe_alias_draw, fe_rng, fe_rng_at, fe_rng_below, fe_rng_keyed
-from fastembed._core.simd cimport BLOCK, PAD, fe_lay_signs, fe_loss, fe_step, kernels, step_scratch
+from fastembed._core.simd cimport BLOCK, PAD, fe_block_rows, fe_loss, fe_step, kernels, step_scratch
 
 cdef enum:
-    AHEAD = 2          # centre words whose rows are fetched into the cache before they are needed
-    RING = 4           # a power of two above AHEAD
+    RING = 8           # centre words whose negatives are held: a power of two above every `ahead`
+    BATCH = 4          # centre words that CBOW takes together
+    HOT_LEVELS = 7     # the top of the Huffman tree is always in the cache
 
 
 cdef struct Gate:
@@ -39,10 +39,11 @@ cdef struct Plan:                 # what all workers share and none changes, but
     const fe_alias *noise         # (V,)
     const int64_t *path_offsets   # (V + 1,)
     const int32_t *path_nodes
-    const uint8_t *path_labels
+    const float *path_signs       # -0.0 for label 1, 0.0 for label 0; FE_PAD more may be read
     int64_t tokens, sentences, chunk_tokens
     int32_t words
     int stride, window, negative, longest_path
+    int ahead                     # centre words whose rows are fetched before they are needed
     bint cbow, hierarchical, dynamic_window, mean_gradient
     uint64_t seed
     int64_t epoch
@@ -56,16 +57,23 @@ cdef struct Kept:                 # the tokens of a chunk, and around it, that s
     int n, begin, end             # centres are begin .. end-1, the others their context
 
 
+cdef struct Slot:                 # one centre word and what it meets
+    fe_step step
+    float **contexts              # CBOW: the rows whose mean is step's only input
+    int n_contexts
+    float *mean                   # (2, D') the mean, and what it was before the step
+    float *mean_row[1]
+    float *signs                  # of a path
+
+
 cdef struct Scratch:              # what one worker owns
     Kept kept
-    fe_step step
+    Slot slots[BATCH]             # skip-gram uses the first
     fe_loss loss
     fe_rng rng
     int32_t *negatives            # (RING, negative)
-    float *signs                  # of a path; or for 1 .. BLOCK outputs those of (1, 0, 0, ..) for every input
+    float *first_signs            # for blocks of 1 .. BLOCK rows: labels 1, 0, 0, ... for every input
     int signs_size
-    float *hidden                 # (2, D') CBOW's mean and what it was
-    float *hidden_rows[1]
 
 
 cdef inline bint stays(const Plan *plan, const fe_rng *coins, int64_t position) noexcept nogil:
@@ -132,90 +140,104 @@ cdef void keep_chunk(const Plan *plan, int64_t begin, int64_t end, Kept *kept) n
         s += 1
 
 
-cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
-    """Draw centre c's negatives and name the rows it will need, so that they are fetched in time."""
+cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c, fe_step *step) noexcept nogil:
+    """Draw centre c's negatives and name the rows it will need, so that `step` fetches them on its way."""
     cdef Kept *kept = &scratch.kept
     cdef int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
-    cdef float **upcoming = scratch.step.upcoming
     cdef int k, n = 0
     cdef int64_t p
-    scratch.step.n_upcoming = 0
+    step.n_upcoming = 0
     if c >= kept.end:
         return
     for k in range(plan.negative):
         negatives[k] = fe_alias_draw(plan.noise, plan.words, &scratch.rng)
-        upcoming[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
+        step.upcoming[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
         n += 1
     if plan.hierarchical:
-        for p in range(plan.path_offsets[kept.rows[c]], plan.path_offsets[kept.rows[c] + 1]):
-            upcoming[n] = plan.outputs + <int64_t>plan.path_nodes[p] * plan.stride
+        for p in range(plan.path_offsets[kept.rows[c]] + HOT_LEVELS, plan.path_offsets[kept.rows[c] + 1]):
+            step.upcoming[n] = plan.outputs + <int64_t>plan.path_nodes[p] * plan.stride
             n += 1
     else:
-        upcoming[n] = plan.outputs + <int64_t>kept.rows[c] * plan.stride
+        step.upcoming[n] = plan.outputs + <int64_t>kept.rows[c] * plan.stride
         n += 1
     if c + plan.window < kept.n:
-        upcoming[n] = plan.inputs + <int64_t>kept.rows[c + plan.window] * plan.stride
+        step.upcoming[n] = plan.inputs + <int64_t>kept.rows[c + plan.window] * plan.stride
         n += 1
-    scratch.step.n_upcoming = n
+    step.n_upcoming = n
 
 
-cdef inline int gather_inputs(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
-    """Point step.inputs at the context words of centre c; returns how many."""
+cdef inline int gather_contexts(const Plan *plan, Scratch *scratch, int c, float **contexts) noexcept nogil:
+    """Point at the context words of centre c; returns how many."""
     cdef Kept *kept = &scratch.kept
     cdef int reach = plan.window, i, n = 0
     if plan.dynamic_window:
         reach = 1 + <int>fe_rng_below(&scratch.rng, plan.window)
     for i in range(max(c - reach, kept.first[c]), c):
-        scratch.step.inputs[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
+        contexts[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
         n += 1
     for i in range(c + 1, min(c + reach, kept.last[c]) + 1):
-        scratch.step.inputs[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
+        contexts[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
         n += 1
     return n
 
 
-cdef inline int gather_outputs(const Plan *plan, Scratch *scratch, int c, int inputs) noexcept nogil:
-    """Point step.outputs at centre c and its negatives, or at its path through the tree; returns how many.
-
-    Also lays the labels for so many input rows: of a path as they come; with negatives the first is 1, the others 0.
-    """
+cdef inline void gather_word(const Plan *plan, Scratch *scratch, int c, fe_step *step) noexcept nogil:
+    """Point at the output rows of centre c and its negatives; the word itself is no negative."""
     cdef int32_t word = scratch.kept.rows[c]
     cdef const int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
-    cdef int64_t p, begin
-    cdef int k, n = 0
-    if plan.hierarchical:
-        begin = plan.path_offsets[word]
-        for p in range(begin, plan.path_offsets[word + 1]):
-            scratch.step.outputs[n] = plan.outputs + <int64_t>plan.path_nodes[p] * plan.stride
-            n += 1
-        fe_lay_signs(plan.path_labels + begin, inputs, n, scratch.signs)
-        scratch.step.n_signs = inputs * n
-        return n
-    scratch.step.outputs[0] = plan.outputs + <int64_t>word * plan.stride
-    n = 1
+    cdef int k, n = 1
+    step.outputs[0] = plan.outputs + <int64_t>word * plan.stride
     for k in range(plan.negative):
-        if negatives[k] != word:
-            scratch.step.outputs[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
-            n += 1
-    k = min(n, BLOCK)
-    scratch.step.signs = scratch.signs + (k - 1) * scratch.signs_size
-    scratch.step.n_signs = k * inputs
-    return n
+        step.outputs[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
+        n += negatives[k] != word
+    step.n_outputs = n
+    k = fe_block_rows(n)
+    step.signs = scratch.first_signs + (k - 1) * scratch.signs_size
+    step.n_signs = k * step.n_inputs
 
 
-cdef inline void cbow_step(const Plan *plan, Scratch *scratch, int n) noexcept nogil:
-    """The mean of the context rows meets the outputs; each context row gets its share of the mean's gradient.
+cdef inline void gather_path(const Plan *plan, int32_t word, Slot *slot) noexcept nogil:
+    """Point at the output rows of a word's path through the tree and lay their labels."""
+    cdef int64_t begin = plan.path_offsets[word]
+    cdef int k, n = <int>(plan.path_offsets[word + 1] - begin)
+    for k in range(n):
+        slot.step.outputs[k] = plan.outputs + <int64_t>plan.path_nodes[begin + k] * plan.stride
+    slot.step.n_outputs = n
+    slot.step.signs = slot.signs
+    slot.step.n_signs = n * slot.step.n_inputs
+    kernels.lay_signs(plan.path_signs + begin, slot.step.n_inputs, n, slot.signs)
 
-    h = 1/n sum x_i, so dL/dx_i = 1/n dL/dh. word2vec.c and gensim add the whole dL/dh (mean_gradient off).
+
+cdef inline bint gather(const Plan *plan, Scratch *scratch, int c, Slot *slot) noexcept nogil:
+    """Make centre c ready for its step; False if it has no context."""
+    cdef int n = gather_contexts(plan, scratch, c, slot.contexts)
+    if n == 0:
+        return False
+    slot.n_contexts = n
+    slot.step.n_inputs = 1 if plan.cbow else n
+    if plan.hierarchical:
+        gather_path(plan, scratch.kept.rows[c], slot)
+    else:
+        gather_word(plan, scratch, c, &slot.step)
+    if plan.cbow:
+        kernels.mean(<const float *const *>slot.contexts, n, plan.stride, slot.mean)
+    return True
+
+
+cdef inline void cbow_batch(const Plan *plan, Scratch *scratch, int size) noexcept nogil:
+    """The means of the slots meet their outputs; then each context row gets its share of its mean's gradient.
+
+    h = 1/n sum x_i, so dL/dx_i = 1/n dL/dh. word2vec.c and gensim add the whole dL/dh (mean_gradient off). Taking
+    a few neighbouring centres together lets their steps overlap in the processor: alone, each would wait for the last.
     """
-    cdef float **contexts = scratch.step.inputs
-    kernels.mean(<const float *const *>contexts, n, plan.stride, scratch.hidden)
-    memcpy(scratch.hidden + plan.stride, scratch.hidden, sizeof(float) * plan.stride)
-    scratch.step.inputs = scratch.hidden_rows
-    scratch.step.n_inputs = 1
-    kernels.step(&scratch.step, &scratch.loss)
-    scratch.step.inputs = contexts
-    kernels.spread(contexts, n, plan.stride, scratch.hidden, 1.0 / n if plan.mean_gradient else 1.0)
+    cdef Slot *slot
+    cdef int b
+    for b in range(size):
+        kernels.step(&scratch.slots[b].step, &scratch.loss)
+    for b in range(size):
+        slot = &scratch.slots[b]
+        kernels.spread(slot.contexts, slot.n_contexts, plan.stride, slot.mean,
+                       1.0 / slot.n_contexts if plan.mean_gradient else 1.0)
 
 
 cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noexcept nogil:
@@ -223,25 +245,29 @@ cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noex
     cdef int64_t begin = chunk * plan.chunk_tokens, end = min(begin + plan.chunk_tokens, plan.tokens)
     cdef double progress = (plan.position + begin) / plan.horizon
     cdef int64_t predictions = 0
-    cdef int c, n
+    cdef int c, size = 0
+    cdef Slot *slot = &scratch.slots[0]
     keep_chunk(plan, begin, end, &scratch.kept)
     scratch.rng = fe_rng_keyed(plan.seed, plan.epoch, 0x100 + <uint64_t>chunk)
-    scratch.step.lr = plan.lr + (plan.min_lr - plan.lr) * progress
-    for c in range(scratch.kept.begin, scratch.kept.begin + AHEAD):
-        look_ahead(plan, scratch, c)
+    for c in range(BATCH):
+        scratch.slots[c].step.lr = plan.lr + (plan.min_lr - plan.lr) * progress
+    for c in range(scratch.kept.begin, scratch.kept.begin + plan.ahead):
+        look_ahead(plan, scratch, c, &slot.step)
     for c in range(scratch.kept.begin, scratch.kept.end):
-        look_ahead(plan, scratch, c + AHEAD)
-        n = gather_inputs(plan, scratch, c)
-        if n == 0:
+        slot = &scratch.slots[size]
+        look_ahead(plan, scratch, c + plan.ahead, &slot.step)
+        if not gather(plan, scratch, c, slot):
             continue
-        scratch.step.n_outputs = gather_outputs(plan, scratch, c, 1 if plan.cbow else n)
-        scratch.step.n_inputs = n
-        if plan.cbow:
-            cbow_step(plan, scratch, n)
-            predictions += 1
-        else:
-            kernels.step(&scratch.step, &scratch.loss)
-            predictions += n
+        if not plan.cbow:
+            kernels.step(&slot.step, &scratch.loss)
+            predictions += slot.n_contexts
+            continue
+        size += 1
+        predictions += 1
+        if size == BATCH:
+            cbow_batch(plan, scratch, size)
+            size = 0
+    cbow_batch(plan, scratch, size)
     return predictions
 
 
@@ -277,29 +303,38 @@ cdef Worker new_worker(const Plan *plan):
     cdef Scratch *c = &worker.c
     cdef Py_ssize_t tokens = plan.chunk_tokens + 2 * plan.window + 1
     cdef int inputs = 1 if plan.cbow else 2 * plan.window
-    cdef int outputs = plan.longest_path if plan.hierarchical else 1 + plan.negative
-    cdef uint8_t *first = [1, 0, 0, 0, 0, 0]
-    cdef int block
+    cdef float[BLOCK + 16] first
+    cdef int b
     worker.arrays = []
     c.kept.rows = <int32_t *>worker.room(tokens, np.int32)
     c.kept.first = <int32_t *>worker.room(tokens, np.int32)
     c.kept.last = <int32_t *>worker.room(tokens, np.int32)
     c.negatives = <int32_t *>worker.room(RING * max(1, plan.negative), np.int32)
-    c.signs_size = inputs * max(outputs, BLOCK) + PAD
-    c.signs = <float *>worker.room(BLOCK * c.signs_size, np.float32)
-    c.step.signs = c.signs
-    for block in range(1, BLOCK + 1):
-        fe_lay_signs(first, inputs, block, c.signs + (block - 1) * c.signs_size)
-    c.hidden = <float *>worker.room(2 * plan.stride, np.float32)
-    c.hidden_rows[0] = c.hidden
-    c.step.inputs = <float **>worker.room(2 * plan.window, np.intp)
-    c.step.copies = <float **>worker.room(inputs, np.intp)
-    c.step.outputs = <float **>worker.room(outputs, np.intp)
-    c.step.upcoming = <float **>worker.room(outputs + 1, np.intp)
-    c.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
-    c.step.width = plan.stride
+    c.signs_size = inputs * BLOCK + 2 * PAD
+    c.first_signs = <float *>worker.room(BLOCK * c.signs_size, np.float32)
+    for b in range(BLOCK + 16):
+        first[b] = 0.0
+    first[0] = -0.0
+    for b in range(BLOCK):
+        kernels.lay_signs(first, inputs, b + 1, c.first_signs + b * c.signs_size)
+    for b in range(BATCH if plan.cbow else 1):
+        new_slot(worker, plan, &c.slots[b], inputs)
     kernels.settle(&c.loss)
     return worker
+
+
+cdef void new_slot(Worker worker, const Plan *plan, Slot *slot, int inputs):
+    cdef int outputs = plan.longest_path if plan.hierarchical else 1 + plan.negative
+    slot.contexts = <float **>worker.room(2 * plan.window, np.intp)
+    slot.mean = <float *>worker.room(2 * plan.stride, np.float32)
+    slot.mean_row[0] = slot.mean
+    slot.signs = <float *>worker.room(inputs * outputs + 2 * PAD, np.float32)
+    slot.step.inputs = &slot.mean_row[0] if plan.cbow else slot.contexts
+    slot.step.copies = <float **>worker.room(inputs, np.intp)
+    slot.step.outputs = <float **>worker.room(outputs + 1, np.intp)
+    slot.step.upcoming = <float **>worker.room(outputs + 1, np.intp)
+    slot.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
+    slot.step.width = plan.stride
 
 
 cdef class Trainer:
@@ -337,6 +372,7 @@ cdef class Trainer:
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
         self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]
         self.plan.chunk_tokens = settings["chunk_tokens"]
+        self.plan.ahead = BATCH + 1 if self.plan.cbow else 2
         if paths is not None:
             self.set_paths(*paths)
         else:
@@ -346,10 +382,14 @@ cdef class Trainer:
     def set_noise(self, const uint32_t[:, ::1] noise):
         self.plan.noise = <const fe_alias *>&noise[0, 0]
 
-    def set_paths(self, const int64_t[::1] offsets, const int32_t[::1] nodes, const uint8_t[::1] labels):
+    def set_paths(self, const int64_t[::1] offsets, const int32_t[::1] nodes, labels):
+        signs = np.zeros(len(labels) + PAD, np.float32)
+        signs[:len(labels)][labels != 0] = -0.0
+        cdef const float[::1] view = signs
+        self.held = (*self.held, signs)
         self.plan.hierarchical = True
         self.plan.negative = 0
-        self.plan.path_offsets, self.plan.path_nodes, self.plan.path_labels = &offsets[0], &nodes[0], &labels[0]
+        self.plan.path_offsets, self.plan.path_nodes, self.plan.path_signs = &offsets[0], &nodes[0], &view[0]
         self.plan.longest_path = np.diff(offsets).max()
 
     def train(self, Job job, int64_t epoch, schedule, double[::1] loss, int64_t[::1] predictions):

@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t
 
 
 cdef extern from "kernels.h" nogil:
@@ -21,7 +21,7 @@ cdef extern from "kernels.h" nogil:
 
     enum:
         BLOCK "FE_BLOCK"
-    void fe_lay_signs(const uint8_t *labels, int n_inputs, int n_outputs, float *signs)
+    int fe_block_rows(int n_outputs)
     int step_scratch "FE_STEP_SCRATCH" (int n_inputs, int n_outputs, int width)
 
     ctypedef struct fe_kernels:
@@ -31,7 +31,8 @@ cdef extern from "kernels.h" nogil:
         void (*axpy)(float a, const float *x, float *y, int width) noexcept nogil
         void (*step)(const fe_step *step, fe_loss *loss) noexcept nogil
         void (*settle)(fe_loss *loss) noexcept nogil
-        void (*mean)(const float *const *rows, int n, int width, float *out) noexcept nogil
+        void (*lay_signs)(const float *signs, int n_inputs, int n_outputs, float *laid) noexcept nogil
+        void (*mean)(const float *const *rows, int n, int width, float *pair) noexcept nogil
         void (*spread)(float *const *rows, int n, int width, const float *pair, float scale) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
     const fe_kernels *const *fe_available()
