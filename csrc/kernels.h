@@ -49,7 +49,8 @@ typedef struct fe_kernels {
     float (*dot)(const float *x, const float *y, int width);
     /* y += a x */
     void (*axpy)(float a, const float *x, float *y, int width);
-    void (*step)(const fe_step *step, fe_loss *loss);
+    /* n training steps whose scores are all taken before any row changes */
+    void (*steps)(const fe_step *const *steps, int n, fe_loss *loss);
     void (*settle)(fe_loss *loss);
     /* signs of the outputs (n_outputs + FE_PAD,) -> laid (n_inputs * n_outputs + FE_PAD,), as fe_step wants them */
     void (*lay_signs)(const float *signs, int n_inputs, int n_outputs, float *laid);

@@ -21,7 +21,7 @@ from fastembed._core.simd cimport BLOCK, PAD, fe_block_rows, fe_loss, fe_step, k
 
 cdef enum:
     RING = 8           # centre words whose negatives are held: a power of two above every `ahead`
-    BATCH = 4          # centre words that CBOW takes together
+    BATCH = 4          # centre words that may be taken together
     HOT_LEVELS = 7     # the top of the Huffman tree is always in the cache
 
 
@@ -43,6 +43,7 @@ cdef struct Plan:                 # what all workers share and none changes, but
     int64_t tokens, sentences, chunk_tokens
     int32_t words
     int stride, window, negative, longest_path
+    int batch                     # centre words whose scores are taken before any row changes
     int ahead                     # centre words whose rows are fetched before they are needed
     bint cbow, hierarchical, dynamic_window, mean_gradient
     uint64_t seed
@@ -68,7 +69,8 @@ cdef struct Slot:                 # one centre word and what it meets
 
 cdef struct Scratch:              # what one worker owns
     Kept kept
-    Slot slots[BATCH]             # skip-gram uses the first
+    Slot slots[BATCH]
+    const fe_step *steps[BATCH]
     fe_loss loss
     fe_rng rng
     int32_t *negatives            # (RING, negative)
@@ -224,20 +226,23 @@ cdef inline bint gather(const Plan *plan, Scratch *scratch, int c, Slot *slot) n
     return True
 
 
-cdef inline void cbow_batch(const Plan *plan, Scratch *scratch, int size) noexcept nogil:
-    """The means of the slots meet their outputs; then each context row gets its share of its mean's gradient.
+cdef inline int64_t train_batch(const Plan *plan, Scratch *scratch, int size) noexcept nogil:
+    """Take the steps of the first slots; returns how many predictions that were.
 
-    h = 1/n sum x_i, so dL/dx_i = 1/n dL/dh. word2vec.c and gensim add the whole dL/dh (mean_gradient off). Taking
-    a few neighbouring centres together lets their steps overlap in the processor: alone, each would wait for the last.
+    CBOW's mean h = 1/n sum x_i has changed by then, and each context row gets its share: dL/dx_i = 1/n dL/dh.
+    word2vec.c and gensim add the whole dL/dh (mean_gradient off).
     """
     cdef Slot *slot
     cdef int b
-    for b in range(size):
-        kernels.step(&scratch.slots[b].step, &scratch.loss)
+    cdef int64_t predictions = 0
+    kernels.steps(scratch.steps, size, &scratch.loss)
     for b in range(size):
         slot = &scratch.slots[b]
-        kernels.spread(slot.contexts, slot.n_contexts, plan.stride, slot.mean,
-                       1.0 / slot.n_contexts if plan.mean_gradient else 1.0)
+        predictions += slot.n_contexts
+        if plan.cbow:
+            kernels.spread(slot.contexts, slot.n_contexts, plan.stride, slot.mean,
+                           1.0 / slot.n_contexts if plan.mean_gradient else 1.0)
+    return size if plan.cbow else predictions
 
 
 cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noexcept nogil:
@@ -249,26 +254,18 @@ cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noex
     cdef Slot *slot = &scratch.slots[0]
     keep_chunk(plan, begin, end, &scratch.kept)
     scratch.rng = fe_rng_keyed(plan.seed, plan.epoch, 0x100 + <uint64_t>chunk)
-    for c in range(BATCH):
+    for c in range(plan.batch):
         scratch.slots[c].step.lr = plan.lr + (plan.min_lr - plan.lr) * progress
     for c in range(scratch.kept.begin, scratch.kept.begin + plan.ahead):
         look_ahead(plan, scratch, c, &slot.step)
     for c in range(scratch.kept.begin, scratch.kept.end):
         slot = &scratch.slots[size]
         look_ahead(plan, scratch, c + plan.ahead, &slot.step)
-        if not gather(plan, scratch, c, slot):
-            continue
-        if not plan.cbow:
-            kernels.step(&slot.step, &scratch.loss)
-            predictions += slot.n_contexts
-            continue
-        size += 1
-        predictions += 1
-        if size == BATCH:
-            cbow_batch(plan, scratch, size)
+        size += gather(plan, scratch, c, slot)
+        if size == plan.batch:
+            predictions += train_batch(plan, scratch, size)
             size = 0
-    cbow_batch(plan, scratch, size)
-    return predictions
+    return predictions + train_batch(plan, scratch, size)
 
 
 cdef void train_chunks(const Plan *plan, Scratch *scratch, fe_job *job, double[::1] loss,
@@ -317,8 +314,9 @@ cdef Worker new_worker(const Plan *plan):
     first[0] = -0.0
     for b in range(BLOCK):
         kernels.lay_signs(first, inputs, b + 1, c.first_signs + b * c.signs_size)
-    for b in range(BATCH if plan.cbow else 1):
+    for b in range(plan.batch):
         new_slot(worker, plan, &c.slots[b], inputs)
+        c.steps[b] = &c.slots[b].step
     kernels.settle(&c.loss)
     return worker
 
@@ -372,7 +370,8 @@ cdef class Trainer:
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
         self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]
         self.plan.chunk_tokens = settings["chunk_tokens"]
-        self.plan.ahead = BATCH + 1 if self.plan.cbow else 2
+        self.plan.batch = settings.get("batch", 4 if self.plan.cbow else 2)
+        self.plan.ahead = self.plan.batch + 1
         if paths is not None:
             self.set_paths(*paths)
         else:

@@ -29,7 +29,7 @@ cdef extern from "kernels.h" nogil:
         int lanes
         float (*dot)(const float *x, const float *y, int width) noexcept nogil
         void (*axpy)(float a, const float *x, float *y, int width) noexcept nogil
-        void (*step)(const fe_step *step, fe_loss *loss) noexcept nogil
+        void (*steps)(const fe_step *const *steps, int n, fe_loss *loss) noexcept nogil
         void (*settle)(fe_loss *loss) noexcept nogil
         void (*lay_signs)(const float *signs, int n_inputs, int n_outputs, float *laid) noexcept nogil
         void (*mean)(const float *const *rows, int n, int width, float *pair) noexcept nogil
