@@ -111,16 +111,17 @@ def negatives_ahead(centres, stream, noise, s):
 
 
 def train_cbow(inputs, outputs, batch, lr, mean_gradient):
-    """Means of a few centres meet their outputs one after the other, then all contexts change; returns the loss."""
-    total, changes = 0.0, []
-    for context, mean, rows, labels in batch:
-        new, new_outputs, loss = step(mean, outputs[rows], labels, lr)
-        np.add.at(outputs, rows, new_outputs - outputs[rows])
-        changes.append((context, (new - mean) / (len(context) if mean_gradient else 1)))
-        total += loss
+    """Means of a few centres meet their outputs, all scores first, then all contexts change; returns the loss."""
+    scores = [mean @ outputs[rows].T for _, mean, rows, _ in batch]
+    changes = []
+    for (context, mean, rows, labels), s in zip(batch, scores, strict=True):
+        gradient = lr * (labels - 1 / (1 + np.exp(-s)))
+        change = gradient @ outputs[rows]
+        np.add.at(outputs, rows, gradient.T @ mean)
+        changes.append((context, change / (len(context) if mean_gradient else 1)))
     for context, change in changes:
         np.add.at(inputs, context, change)
-    return total
+    return sum((softplus(s) - labels * s).sum() for (*_, labels), s in zip(batch, scores, strict=True))
 
 
 def train_skipgram(inputs, outputs, context, rows, labels, lr):

@@ -370,7 +370,7 @@ cdef class Trainer:
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
         self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]
         self.plan.chunk_tokens = settings["chunk_tokens"]
-        self.plan.batch = settings.get("batch", 4 if self.plan.cbow else 2)
+        self.plan.batch = BATCH if self.plan.cbow else 1  # one step of skip-gram is long enough to fill the processor
         self.plan.ahead = self.plan.batch + 1
         if paths is not None:
             self.set_paths(*paths)
