@@ -43,7 +43,7 @@ class Verbs(Program):
             formatter.write_dl([(name, text) for name, (_, text) in _VERBS.items()])
 
 
-@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("fastembed", cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="fastembed")
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error (anywhere on the line).")
 def app(debug):
