@@ -21,6 +21,8 @@ typedef struct fe_loss {
 /* Rows of a block (the last may have fewer): as few blocks as possible, of equal size as far as possible. */
 static inline int fe_block_rows(int n_outputs)
 {
+    if (n_outputs <= FE_BLOCK)
+        return n_outputs;
     int blocks = (n_outputs + FE_BLOCK - 1) / FE_BLOCK;
     return (n_outputs + blocks - 1) / blocks;
 }
@@ -32,6 +34,7 @@ typedef struct fe_step {
     const float *signs; /* laid out like the scores: -0.0 where the label is 1, 0.0 where it is 0 ... */
     int n_signs;        /* ... for so many scores, and 0 for those behind; room for FE_PAD more is read */
     int n_inputs, n_outputs, width;
+    int block;        /* fe_block_rows(n_outputs) */
     float *scratch;   /* FE_STEP_SCRATCH(n_inputs, n_outputs, width) floats */
     float **copies;   /* room for n_inputs pointers */
     float **upcoming; /* n_upcoming rows that will be needed soon: fetched into the cache on the way */
@@ -49,11 +52,10 @@ typedef struct fe_kernels {
     float (*dot)(const float *x, const float *y, int width);
     /* y += a x */
     void (*axpy)(float a, const float *x, float *y, int width);
-    /* n training steps whose scores are all taken before any row changes */
-    void (*steps)(const fe_step *const *steps, int n, fe_loss *loss);
+    void (*step)(const fe_step *step, fe_loss *loss);
     void (*settle)(fe_loss *loss);
-    /* signs of the outputs (n_outputs + FE_PAD,) -> laid (n_inputs * n_outputs + FE_PAD,), as fe_step wants them */
-    void (*lay_signs)(const float *signs, int n_inputs, int n_outputs, float *laid);
+    /* signs of the outputs (n_outputs + FE_PAD,) -> laid (n_inputs * n_outputs + FE_PAD,), for step->signs */
+    void (*lay_signs)(const fe_step *step, const float *signs, float *laid);
     /* pair (2, width): both rows = mean of n rows */
     void (*mean)(const float *const *rows, int n, int width, float *pair);
     /* rows += scale (pair[0] - pair[1]), pair (2, width) */

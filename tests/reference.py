@@ -69,7 +69,6 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
         stream = Stream(s["seed"], s["epoch"], 0x100 + chunk)
         centres = [k for k, (position, *_) in enumerate(thinned) if begin <= position < begin + s["chunk_tokens"]]
         drawn = negatives_ahead(centres, stream, noise, s)
-        batch = []
         for k, (negatives, reach) in zip(centres, drawn, strict=True):
             _, word, sentence = thinned[k]
             around = [j for j in range(max(0, k - reach), min(len(thinned), k + reach + 1)) if j != k]
@@ -82,21 +81,17 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
                 rows = [word] + [n for n in negatives if n != word]
                 labels = np.array([1] + [0] * (len(rows) - 1))
             if s["cbow"]:
-                batch.append((context, inputs[context].mean(0, keepdims=True), rows, labels))
-                if len(batch) == 4:
-                    loss += train_cbow(inputs, outputs, batch, s["lr"](begin), s["mean_gradient"])
-                    batch = []
+                loss += train_cbow(inputs, outputs, context, rows, labels, s["lr"](begin), s["mean_gradient"])
                 predictions += 1
             else:
                 loss += train_skipgram(inputs, outputs, context, rows, labels, s["lr"](begin))
                 predictions += len(context)
-        loss += train_cbow(inputs, outputs, batch, s["lr"](begin), s["mean_gradient"])
     return loss, predictions
 
 
 def negatives_ahead(centres, stream, noise, s):
     """For each centre its negatives and its window; negatives are drawn `ahead` centres before the window is."""
-    drawn, ahead = [], 5 if s["cbow"] else 2
+    drawn, ahead = [], 2
 
     def draw():
         if len(drawn) < len(centres):
@@ -110,18 +105,13 @@ def negatives_ahead(centres, stream, noise, s):
         yield drawn[k], reach
 
 
-def train_cbow(inputs, outputs, batch, lr, mean_gradient):
-    """Means of a few centres meet their outputs, all scores first, then all contexts change; returns the loss."""
-    scores = [mean @ outputs[rows].T for _, mean, rows, _ in batch]
-    changes = []
-    for (context, mean, rows, labels), s in zip(batch, scores, strict=True):
-        gradient = lr * (labels - 1 / (1 + np.exp(-s)))
-        change = gradient @ outputs[rows]
-        np.add.at(outputs, rows, gradient.T @ mean)
-        changes.append((context, change / (len(context) if mean_gradient else 1)))
-    for context, change in changes:
-        np.add.at(inputs, context, change)
-    return sum((softplus(s) - labels * s).sum() for (*_, labels), s in zip(batch, scores, strict=True))
+def train_cbow(inputs, outputs, context, rows, labels, lr, mean_gradient):
+    """One step of CBOW: the mean meets the centre word's outputs; returns the loss."""
+    mean = inputs[context].mean(0, keepdims=True)
+    new, new_outputs, loss = step(mean, outputs[rows], labels, lr)
+    np.add.at(inputs, context, (new - mean) / (len(context) if mean_gradient else 1))
+    np.add.at(outputs, rows, new_outputs - outputs[rows])
+    return loss
 
 
 def train_skipgram(inputs, outputs, context, rows, labels, lr):

@@ -4,7 +4,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memset
 
-from fastembed._core.simd cimport fe_loss, fe_step, kernels, step_scratch
+from fastembed._core.simd cimport fe_block_rows, fe_loss, fe_step, kernels, step_scratch
 
 
 cdef class Step:
@@ -34,7 +34,6 @@ cdef class Step:
         labelled = np.zeros(n_outputs + 16, np.float32)
         labelled[:n_outputs] = np.where(labels, -0.0, 0.0)
         cdef float[::1] signs_view = signs, labelled_view = labelled
-        kernels.lay_signs(&labelled_view[0], n_inputs, n_outputs, &signs_view[0])
         self.held = (inputs.base, outputs.base, signs, scratch, pointers)
         self.c.scratch = &scratch_view[0]
         self.c.inputs = <float **>&pointers_view[0]
@@ -46,18 +45,19 @@ cdef class Step:
             self.c.outputs[k] = &outputs[output_rows[k], 0]
         self.c.signs, self.c.n_signs = &signs_view[0], n_inputs * n_outputs
         self.c.n_inputs, self.c.n_outputs, self.c.width, self.c.lr = n_inputs, n_outputs, width, lr
+        self.c.block = fe_block_rows(n_outputs)
+        kernels.lay_signs(&self.c, &labelled_view[0], &signs_view[0])
 
     def run(self, int64_t times=1):
         """Take the step so many times; returns the summed loss."""
         cdef fe_loss loss
-        cdef const fe_step *one = &self.c
         cdef int64_t _
         with nogil:
             memset(&loss, 0, sizeof(loss))
             kernels.settle(&loss)
             loss.total = 0
             for _ in range(times):
-                kernels.steps(&one, 1, &loss)
+                kernels.step(&self.c, &loss)
             kernels.settle(&loss)
         return loss.total
 

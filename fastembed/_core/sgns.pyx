@@ -20,8 +20,8 @@ from fastembed._core.random cimport fe_alias, fe_alias_draw, fe_rng, fe_rng_at, 
 from fastembed._core.simd cimport BLOCK, PAD, fe_block_rows, fe_loss, fe_step, kernels, step_scratch
 
 cdef enum:
-    RING = 8           # centre words whose negatives are held: a power of two above every `ahead`
-    BATCH = 4          # centre words that may be taken together
+    RING = 4           # centre words whose negatives are held: a power of two above AHEAD
+    AHEAD = 2          # centre words whose rows are fetched before they are needed
     HOT_LEVELS = 7     # the top of the Huffman tree is always in the cache
 
 
@@ -43,8 +43,6 @@ cdef struct Plan:                 # what all workers share and none changes, but
     int64_t tokens, sentences, chunk_tokens
     int32_t words
     int stride, window, negative, longest_path
-    int batch                     # centre words whose scores are taken before any row changes
-    int ahead                     # centre words whose rows are fetched before they are needed
     bint cbow, hierarchical, dynamic_window, mean_gradient
     uint64_t seed
     int64_t epoch
@@ -58,22 +56,17 @@ cdef struct Kept:                 # the tokens of a chunk, and around it, that s
     int n, begin, end             # centres are begin .. end-1, the others their context
 
 
-cdef struct Slot:                 # one centre word and what it meets
-    fe_step step
-    float **contexts              # CBOW: the rows whose mean is step's only input
+cdef struct Scratch:              # what one worker owns
+    Kept kept
+    fe_step step                  # the centre word at hand
+    fe_loss loss
+    fe_rng rng
+    float **contexts              # the rows of its context words; in CBOW step's only input is their mean
     int n_contexts
     float *mean                   # (2, D') the mean, and what it was before the step
     float *mean_row[1]
-    float *signs                  # of a path
-
-
-cdef struct Scratch:              # what one worker owns
-    Kept kept
-    Slot slots[BATCH]
-    const fe_step *steps[BATCH]
-    fe_loss loss
-    fe_rng rng
     int32_t *negatives            # (RING, negative)
+    float *path_signs             # the labels of a path, laid for the step
     float *first_signs            # for blocks of 1 .. BLOCK rows: labels 1, 0, 0, ... for every input
     int signs_size
 
@@ -142,10 +135,11 @@ cdef void keep_chunk(const Plan *plan, int64_t begin, int64_t end, Kept *kept) n
         s += 1
 
 
-cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c, fe_step *step) noexcept nogil:
-    """Draw centre c's negatives and name the rows it will need, so that `step` fetches them on its way."""
+cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """Draw centre c's negatives and name the rows it will need, so that the step at hand fetches them."""
     cdef Kept *kept = &scratch.kept
     cdef int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
+    cdef fe_step *step = &scratch.step
     cdef int k, n = 0
     cdef int64_t p
     step.n_upcoming = 0
@@ -168,23 +162,25 @@ cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c, fe_step *
     step.n_upcoming = n
 
 
-cdef inline int gather_contexts(const Plan *plan, Scratch *scratch, int c, float **contexts) noexcept nogil:
+cdef inline int gather_contexts(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
     """Point at the context words of centre c; returns how many."""
     cdef Kept *kept = &scratch.kept
     cdef int reach = plan.window, i, n = 0
     if plan.dynamic_window:
         reach = 1 + <int>fe_rng_below(&scratch.rng, plan.window)
     for i in range(max(c - reach, kept.first[c]), c):
-        contexts[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
+        scratch.contexts[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
         n += 1
     for i in range(c + 1, min(c + reach, kept.last[c]) + 1):
-        contexts[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
+        scratch.contexts[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
         n += 1
+    scratch.n_contexts = n
     return n
 
 
-cdef inline void gather_word(const Plan *plan, Scratch *scratch, int c, fe_step *step) noexcept nogil:
+cdef inline void gather_word(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
     """Point at the output rows of centre c and its negatives; the word itself is no negative."""
+    cdef fe_step *step = &scratch.step
     cdef int32_t word = scratch.kept.rows[c]
     cdef const int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
     cdef int k, n = 1
@@ -193,56 +189,47 @@ cdef inline void gather_word(const Plan *plan, Scratch *scratch, int c, fe_step 
         step.outputs[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
         n += negatives[k] != word
     step.n_outputs = n
-    k = fe_block_rows(n)
-    step.signs = scratch.first_signs + (k - 1) * scratch.signs_size
-    step.n_signs = k * step.n_inputs
+    step.block = fe_block_rows(n)
+    step.signs = scratch.first_signs + (step.block - 1) * scratch.signs_size
+    step.n_signs = step.block * step.n_inputs
 
 
-cdef inline void gather_path(const Plan *plan, int32_t word, Slot *slot) noexcept nogil:
-    """Point at the output rows of a word's path through the tree and lay their labels."""
+cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """Point at the output rows of the centre word's path through the tree and lay their labels."""
+    cdef fe_step *step = &scratch.step
+    cdef int32_t word = scratch.kept.rows[c]
     cdef int64_t begin = plan.path_offsets[word]
     cdef int k, n = <int>(plan.path_offsets[word + 1] - begin)
     for k in range(n):
-        slot.step.outputs[k] = plan.outputs + <int64_t>plan.path_nodes[begin + k] * plan.stride
-    slot.step.n_outputs = n
-    slot.step.signs = slot.signs
-    slot.step.n_signs = n * slot.step.n_inputs
-    kernels.lay_signs(plan.path_signs + begin, slot.step.n_inputs, n, slot.signs)
+        step.outputs[k] = plan.outputs + <int64_t>plan.path_nodes[begin + k] * plan.stride
+    step.n_outputs = n
+    step.block = fe_block_rows(n)
+    step.signs = scratch.path_signs
+    step.n_signs = n * step.n_inputs
+    kernels.lay_signs(step, plan.path_signs + begin, scratch.path_signs)
 
 
-cdef inline bint gather(const Plan *plan, Scratch *scratch, int c, Slot *slot) noexcept nogil:
-    """Make centre c ready for its step; False if it has no context."""
-    cdef int n = gather_contexts(plan, scratch, c, slot.contexts)
-    if n == 0:
-        return False
-    slot.n_contexts = n
-    slot.step.n_inputs = 1 if plan.cbow else n
-    if plan.hierarchical:
-        gather_path(plan, scratch.kept.rows[c], slot)
-    else:
-        gather_word(plan, scratch, c, &slot.step)
-    if plan.cbow:
-        kernels.mean(<const float *const *>slot.contexts, n, plan.stride, slot.mean)
-    return True
+cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """One step; returns how many predictions that was.
 
-
-cdef inline int64_t train_batch(const Plan *plan, Scratch *scratch, int size) noexcept nogil:
-    """Take the steps of the first slots; returns how many predictions that were.
-
-    CBOW's mean h = 1/n sum x_i has changed by then, and each context row gets its share: dL/dx_i = 1/n dL/dh.
+    CBOW: the input is the mean h = 1/n sum x_i, and each context row gets its share: dL/dx_i = 1/n dL/dh.
     word2vec.c and gensim add the whole dL/dh (mean_gradient off).
     """
-    cdef Slot *slot
-    cdef int b
-    cdef int64_t predictions = 0
-    kernels.steps(scratch.steps, size, &scratch.loss)
-    for b in range(size):
-        slot = &scratch.slots[b]
-        predictions += slot.n_contexts
-        if plan.cbow:
-            kernels.spread(slot.contexts, slot.n_contexts, plan.stride, slot.mean,
-                           1.0 / slot.n_contexts if plan.mean_gradient else 1.0)
-    return size if plan.cbow else predictions
+    cdef int n = gather_contexts(plan, scratch, c)
+    if n == 0:
+        return 0
+    scratch.step.n_inputs = 1 if plan.cbow else n
+    if plan.hierarchical:
+        gather_path(plan, scratch, c)
+    else:
+        gather_word(plan, scratch, c)
+    if not plan.cbow:
+        kernels.step(&scratch.step, &scratch.loss)
+        return n
+    kernels.mean(<const float *const *>scratch.contexts, n, plan.stride, scratch.mean)
+    kernels.step(&scratch.step, &scratch.loss)
+    kernels.spread(scratch.contexts, n, plan.stride, scratch.mean, 1.0 / n if plan.mean_gradient else 1.0)
+    return 1
 
 
 cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noexcept nogil:
@@ -250,22 +237,16 @@ cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noex
     cdef int64_t begin = chunk * plan.chunk_tokens, end = min(begin + plan.chunk_tokens, plan.tokens)
     cdef double progress = (plan.position + begin) / plan.horizon
     cdef int64_t predictions = 0
-    cdef int c, size = 0
-    cdef Slot *slot = &scratch.slots[0]
+    cdef int c
     keep_chunk(plan, begin, end, &scratch.kept)
     scratch.rng = fe_rng_keyed(plan.seed, plan.epoch, 0x100 + <uint64_t>chunk)
-    for c in range(plan.batch):
-        scratch.slots[c].step.lr = plan.lr + (plan.min_lr - plan.lr) * progress
-    for c in range(scratch.kept.begin, scratch.kept.begin + plan.ahead):
-        look_ahead(plan, scratch, c, &slot.step)
+    scratch.step.lr = plan.lr + (plan.min_lr - plan.lr) * progress
+    for c in range(scratch.kept.begin, scratch.kept.begin + AHEAD):
+        look_ahead(plan, scratch, c)
     for c in range(scratch.kept.begin, scratch.kept.end):
-        slot = &scratch.slots[size]
-        look_ahead(plan, scratch, c + plan.ahead, &slot.step)
-        size += gather(plan, scratch, c, slot)
-        if size == plan.batch:
-            predictions += train_batch(plan, scratch, size)
-            size = 0
-    return predictions + train_batch(plan, scratch, size)
+        look_ahead(plan, scratch, c + AHEAD)
+        predictions += train_centre(plan, scratch, c)
+    return predictions
 
 
 cdef void train_chunks(const Plan *plan, Scratch *scratch, fe_job *job, double[::1] loss,
@@ -300,39 +281,40 @@ cdef Worker new_worker(const Plan *plan):
     cdef Scratch *c = &worker.c
     cdef Py_ssize_t tokens = plan.chunk_tokens + 2 * plan.window + 1
     cdef int inputs = 1 if plan.cbow else 2 * plan.window
-    cdef float[BLOCK + 16] first
-    cdef int b
+    cdef int outputs = plan.longest_path if plan.hierarchical else 1 + plan.negative
     worker.arrays = []
     c.kept.rows = <int32_t *>worker.room(tokens, np.int32)
     c.kept.first = <int32_t *>worker.room(tokens, np.int32)
     c.kept.last = <int32_t *>worker.room(tokens, np.int32)
     c.negatives = <int32_t *>worker.room(RING * max(1, plan.negative), np.int32)
+    c.contexts = <float **>worker.room(2 * plan.window, np.intp)
+    c.mean = <float *>worker.room(2 * plan.stride, np.float32)
+    c.mean_row[0] = c.mean
+    c.path_signs = <float *>worker.room(inputs * outputs + 2 * PAD, np.float32)
+    c.step.inputs = &c.mean_row[0] if plan.cbow else c.contexts
+    c.step.copies = <float **>worker.room(inputs, np.intp)
+    c.step.outputs = <float **>worker.room(outputs + 1, np.intp)
+    c.step.upcoming = <float **>worker.room(outputs + 1, np.intp)
+    c.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
+    c.step.width = plan.stride
     c.signs_size = inputs * BLOCK + 2 * PAD
     c.first_signs = <float *>worker.room(BLOCK * c.signs_size, np.float32)
-    for b in range(BLOCK + 16):
-        first[b] = 0.0
-    first[0] = -0.0
-    for b in range(BLOCK):
-        kernels.lay_signs(first, inputs, b + 1, c.first_signs + b * c.signs_size)
-    for b in range(plan.batch):
-        new_slot(worker, plan, &c.slots[b], inputs)
-        c.steps[b] = &c.slots[b].step
+    lay_first_signs(c, inputs)
     kernels.settle(&c.loss)
     return worker
 
 
-cdef void new_slot(Worker worker, const Plan *plan, Slot *slot, int inputs):
-    cdef int outputs = plan.longest_path if plan.hierarchical else 1 + plan.negative
-    slot.contexts = <float **>worker.room(2 * plan.window, np.intp)
-    slot.mean = <float *>worker.room(2 * plan.stride, np.float32)
-    slot.mean_row[0] = slot.mean
-    slot.signs = <float *>worker.room(inputs * outputs + 2 * PAD, np.float32)
-    slot.step.inputs = &slot.mean_row[0] if plan.cbow else slot.contexts
-    slot.step.copies = <float **>worker.room(inputs, np.intp)
-    slot.step.outputs = <float **>worker.room(outputs + 1, np.intp)
-    slot.step.upcoming = <float **>worker.room(outputs + 1, np.intp)
-    slot.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
-    slot.step.width = plan.stride
+cdef void lay_first_signs(Scratch *c, int inputs) noexcept:
+    """The labels of negative sampling, once for all."""
+    cdef float[BLOCK + 16] first
+    cdef int b
+    for b in range(BLOCK + 16):
+        first[b] = 0.0
+    first[0] = -0.0
+    c.step.n_inputs = inputs
+    for b in range(1, BLOCK + 1):
+        c.step.n_outputs = c.step.block = b
+        kernels.lay_signs(&c.step, first, c.first_signs + (b - 1) * c.signs_size)
 
 
 cdef class Trainer:
@@ -370,8 +352,6 @@ cdef class Trainer:
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
         self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]
         self.plan.chunk_tokens = settings["chunk_tokens"]
-        self.plan.batch = BATCH if self.plan.cbow else 1  # one step of skip-gram is long enough to fill the processor
-        self.plan.ahead = self.plan.batch + 1
         if paths is not None:
             self.set_paths(*paths)
         else:

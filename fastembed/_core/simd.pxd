@@ -15,6 +15,7 @@ cdef extern from "kernels.h" nogil:
         int n_inputs
         int n_outputs
         int width
+        int block
         float lr
         float **upcoming
         int n_upcoming
@@ -29,9 +30,9 @@ cdef extern from "kernels.h" nogil:
         int lanes
         float (*dot)(const float *x, const float *y, int width) noexcept nogil
         void (*axpy)(float a, const float *x, float *y, int width) noexcept nogil
-        void (*steps)(const fe_step *const *steps, int n, fe_loss *loss) noexcept nogil
+        void (*step)(const fe_step *step, fe_loss *loss) noexcept nogil
         void (*settle)(fe_loss *loss) noexcept nogil
-        void (*lay_signs)(const float *signs, int n_inputs, int n_outputs, float *laid) noexcept nogil
+        void (*lay_signs)(const fe_step *step, const float *signs, float *laid) noexcept nogil
         void (*mean)(const float *const *rows, int n, int width, float *pair) noexcept nogil
         void (*spread)(float *const *rows, int n, int width, const float *pair, float scale) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
