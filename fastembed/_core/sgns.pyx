@@ -19,6 +19,10 @@ from fastembed._core.job cimport Job, fe_job, fe_job_add, fe_job_stop, fe_job_ta
 from fastembed._core.random cimport fe_alias, fe_alias_draw, fe_rng, fe_rng_at, fe_rng_below, fe_rng_keyed
 from fastembed._core.simd cimport BLOCK, PAD, fe_block_rows, fe_loss, fe_step, kernels, step_scratch
 
+cdef extern from "fe.h" nogil:
+    void prefetch "FE_PREFETCH_WRITE" (const void *address)
+
+
 cdef enum:
     RING = 4           # centre words whose negatives are held: a power of two above AHEAD
     AHEAD = 2          # centre words whose rows are fetched before they are needed
@@ -150,7 +154,11 @@ cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c) noexcept 
         step.upcoming[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
         n += 1
     if plan.hierarchical:
-        for p in range(plan.path_offsets[kept.rows[c]] + HOT_LEVELS, plan.path_offsets[kept.rows[c] + 1]):
+        p = plan.path_offsets[kept.rows[c]]
+        prefetch(plan.path_signs + p)
+        if c + AHEAD < kept.n:
+            prefetch(plan.path_offsets + kept.rows[c + AHEAD])
+        for p in range(p + HOT_LEVELS, plan.path_offsets[kept.rows[c] + 1]):
             step.upcoming[n] = plan.outputs + <int64_t>plan.path_nodes[p] * plan.stride
             n += 1
     else:
