@@ -81,7 +81,8 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
                 rows = [word] + [n for n in negatives if n != word]
                 labels = np.array([1] + [0] * (len(rows) - 1))
             if s["cbow"]:
-                loss += train_cbow(inputs, outputs, context, rows, labels, s["lr"](begin), s["mean_gradient"])
+                share = 2 * s["window"] / len(context) if s["mean_gradient"] else 1
+                loss += train_cbow(inputs, outputs, context, rows, labels, s["lr"](begin), share)
                 predictions += 1
             else:
                 loss += train_skipgram(inputs, outputs, context, rows, labels, s["lr"](begin))
@@ -105,11 +106,11 @@ def negatives_ahead(centres, stream, noise, s):
         yield drawn[k], reach
 
 
-def train_cbow(inputs, outputs, context, rows, labels, lr, mean_gradient):
+def train_cbow(inputs, outputs, context, rows, labels, lr, share):
     """One step of CBOW: the mean meets the centre word's outputs; returns the loss."""
     mean = inputs[context].mean(0, keepdims=True)
     new, new_outputs, loss = step(mean, outputs[rows], labels, lr)
-    np.add.at(inputs, context, (new - mean) / (len(context) if mean_gradient else 1))
+    np.add.at(inputs, context, share * (new - mean))
     np.add.at(outputs, rows, new_outputs - outputs[rows])
     return loss
 

@@ -220,8 +220,9 @@ cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept
 cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
     """One step; returns how many predictions that was.
 
-    CBOW: the input is the mean h = 1/n sum x_i, and each context row gets its share: dL/dx_i = 1/n dL/dh.
-    word2vec.c and gensim add the whole dL/dh (mean_gradient off).
+    CBOW: the input is the mean h = 1/n sum x_i, and each context row gets its share: dL/dx_i = 1/n dL/dh, at the
+    learning rate 2 window lr, so that h moves about as fast as with the classic behaviour of word2vec.c and gensim,
+    which give the whole dL/dh to each (mean_gradient off).
     """
     cdef int n = gather_contexts(plan, scratch, c)
     if n == 0:
@@ -236,7 +237,8 @@ cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noex
         return n
     kernels.mean(<const float *const *>scratch.contexts, n, plan.stride, scratch.mean)
     kernels.step(&scratch.step, &scratch.loss)
-    kernels.spread(scratch.contexts, n, plan.stride, scratch.mean, 1.0 / n if plan.mean_gradient else 1.0)
+    cdef float share = 2.0 * plan.window / n if plan.mean_gradient else 1.0
+    kernels.spread(scratch.contexts, n, plan.stride, scratch.mean, share)
     return 1
 
 

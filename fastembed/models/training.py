@@ -183,8 +183,11 @@ class Loop:
     def finish_epoch(self):
         """Write the epoch into the history and tell everybody."""
         position = self.position
-        if not position.predictions.any():
-            raise CorpusError("nothing to learn: no word of the vocabulary has another one beside it in its sentence")
+        if not position.predictions.any() and not self.model.history:
+            raise CorpusError(
+                "nothing to learn: no word of the vocabulary has another one beside it in its sentence, or subsampling "
+                "(sample) has dropped them all"
+            )
         self.model.check_finite()
         position.epoch, position.chunk = position.epoch + 1, 0
         record = {
