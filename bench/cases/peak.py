@@ -16,7 +16,8 @@ COLUMNS = [
 ]
 NOTES = [
     "6 flops a weight: dot product and two updates, for every (context, output) pair; padding and sigmoid not counted",
-    "peak is the larger of a single-threaded sgemm and, where the build has it, a loop of FMAs in registers",
+    "peak is the larger of a single-threaded sgemm and a loop of FMAs in registers",
+    "the step alone: rows in the cache, each reach of the window equally often, as in training",
 ]
 
 

@@ -17,9 +17,9 @@ def sgns(job):
     vocab = encoded.vocab.pruned(job["min_count"])
     gflops = flops(vocab, job) / seconds / 1e9
     figures = {"training": gflops, "step": step(job["dim"]), "sgemm": sgemm(), "fma": register_loop()}
-    peak = max(figures["sgemm"], figures["fma"] or 0)
+    peak = max(figures["sgemm"], figures["fma"])
     figures["share"] = gflops / peak
-    figures["step_share"] = figures["step"] / peak if figures["step"] else None
+    figures["step_share"] = figures["step"] / peak
     return figures
 
 
@@ -47,15 +47,35 @@ def sgemm(size=1024, repeats=8):
     return 2 * size**3 / best / 1e9
 
 
-def register_loop():
-    """GFLOP/s of fused multiply-adds on registers, or None if this build cannot tell."""
-    from fastembed._core import simd
+def register_loop(times=2_000_000):
+    """GFLOP/s of fused multiply-adds on registers: the core's peak."""
+    from fastembed._core import probe
 
-    return simd.fma_gflops() if hasattr(simd, "fma_gflops") else None
+    return max(rate(lambda: probe.fma_loop(times)) for _ in range(5))
 
 
-def step(dim):
-    """GFLOP/s of the training step alone on rows that stay in the cache, or None if this build cannot tell."""
-    from fastembed._core import sgns
+def rate(work):
+    """GFLOP/s of a call that returns how many operations it has done."""
+    start = process_time()
+    return work() / (process_time() - start) / 1e9
 
-    return sgns.step_gflops(dim) if hasattr(sgns, "step_gflops") else None
+
+def step(dim, negative=5, window=5, times=20_000):
+    """GFLOP/s of the training step alone, on rows that stay in the cache, over windows of every reach alike."""
+    import numpy as np
+
+    from fastembed import memory
+    from fastembed._core import probe, simd
+
+    random = np.random.default_rng(1)
+    labels = (np.arange(1 + negative) == 0).astype(np.uint8)
+    outputs = memory.zeros((1 + negative, simd.padded(dim)))
+    work, seconds = 0.0, 0.0
+    for reach in range(1, window + 1):
+        inputs = memory.zeros((2 * reach, simd.padded(dim)))
+        inputs[:, :dim] = random.uniform(-0.5, 0.5, (2 * reach, dim))
+        one = probe.Step(inputs, outputs, labels, 1e-6, np.arange(2 * reach), np.arange(1 + negative))
+        flops = 6.0 * dim * 2 * reach * (1 + negative) * times
+        work += flops
+        seconds += min(flops / rate(lambda one=one, flops=flops: one.run(times) * 0 + flops) for _ in range(3)) / 1e9
+    return work / seconds / 1e9
