@@ -15,10 +15,8 @@ typedef struct fe_loss {
     double total;
 } fe_loss;
 
-/* Output rows are taken in blocks of at most FE_BLOCK; FE_SLOT floats hold the scores of a block for one tile of
- * input rows (step.inc: 4 at most), with room for whole vectors. */
+/* Output rows are taken in blocks of at most FE_BLOCK, and scores laid out by block, each (n_inputs, rows of block). */
 #define FE_BLOCK 6
-#define FE_SLOT 32
 
 /* Rows of a block (the last may have fewer): as few blocks as possible, of equal size as far as possible. */
 static inline int fe_block_rows(int n_outputs)
@@ -33,7 +31,8 @@ static inline int fe_block_rows(int n_outputs)
 typedef struct fe_step {
     float **inputs;     /* n_inputs rows (width,), updated */
     float **outputs;    /* n_outputs rows (width,), updated */
-    const float *signs; /* (blocks, FE_SLOT) from lay_signs: -0.0 where the label is 1, 0.0 where it is 0 */
+    const float *signs; /* laid out like the scores: -0.0 where the label is 1, 0.0 where it is 0 ... */
+    int n_signs;        /* ... for so many scores, and 0 for those behind; room for FE_PAD more is read */
     int n_inputs, n_outputs, width;
     int block;        /* fe_block_rows(n_outputs) */
     float *scratch;   /* FE_STEP_SCRATCH(n_inputs, n_outputs, width) floats */
@@ -43,9 +42,8 @@ typedef struct fe_step {
     float lr;
 } fe_step;
 
-/* copies of the inputs, and for every block and every two inputs a slot */
-#define FE_STEP_SCRATCH(n_inputs, n_outputs, width) \
-    ((n_inputs) * (width) + ((n_inputs) + 1) / 2 * (((n_outputs) + FE_BLOCK - 1) / FE_BLOCK) * FE_SLOT)
+/* scores and copies of the inputs */
+#define FE_STEP_SCRATCH(n_inputs, n_outputs, width) ((n_inputs) * (n_outputs) + 2 * FE_PAD + (n_inputs) * (width))
 
 typedef struct fe_kernels {
     const char *name; /* "base", "avx2", "avx512" */
@@ -56,8 +54,8 @@ typedef struct fe_kernels {
     void (*axpy)(float a, const float *x, float *y, int width);
     void (*step)(const fe_step *step, fe_loss *loss);
     void (*settle)(fe_loss *loss);
-    /* signs of the outputs (n_outputs + FE_PAD,) -> laid (blocks, FE_SLOT), for step->signs; room for FE_PAD more */
-    void (*lay_signs)(const float *signs, int n_outputs, float *laid);
+    /* signs of the outputs (n_outputs + FE_PAD,) -> laid (n_inputs * n_outputs + FE_PAD,), for step->signs */
+    void (*lay_signs)(const fe_step *step, const float *signs, float *laid);
     /* pair (2, width): both rows = mean of n rows */
     void (*mean)(const float *const *rows, int n, int width, float *pair);
     /* rows += scale (pair[0] - pair[1]), pair (2, width) */

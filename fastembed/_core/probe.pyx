@@ -30,7 +30,7 @@ cdef class Step:
         cdef Py_ssize_t[::1] pointers_view = pointers
         if width % 16 or outputs.shape[1] != width or labels.shape[0] != n_outputs:
             raise ValueError("rows of different or unpadded length, or labels that do not fit")
-        signs = np.zeros(n_outputs * 32 + 16, np.float32)
+        signs = np.zeros(n_inputs * n_outputs + 16, np.float32)
         labelled = np.zeros(n_outputs + 16, np.float32)
         labelled[:n_outputs] = np.where(labels, -0.0, 0.0)
         cdef float[::1] signs_view = signs, labelled_view = labelled
@@ -43,10 +43,10 @@ cdef class Step:
             self.c.inputs[k] = &inputs[input_rows[k], 0]
         for k in range(n_outputs):
             self.c.outputs[k] = &outputs[output_rows[k], 0]
-        self.c.signs = &signs_view[0]
+        self.c.signs, self.c.n_signs = &signs_view[0], n_inputs * n_outputs
         self.c.n_inputs, self.c.n_outputs, self.c.width, self.c.lr = n_inputs, n_outputs, width, lr
         self.c.block = fe_block_rows(n_outputs)
-        kernels.lay_signs(&labelled_view[0], n_outputs, &signs_view[0])
+        kernels.lay_signs(&self.c, &labelled_view[0], &signs_view[0])
 
     def run(self, int64_t times=1):
         """Take the step so many times; returns the summed loss."""

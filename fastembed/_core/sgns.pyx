@@ -17,7 +17,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from fastembed._core.job cimport Job, fe_job, fe_job_add, fe_job_stop, fe_job_take
 from fastembed._core.random cimport fe_alias, fe_alias_draw, fe_rng, fe_rng_at, fe_rng_below, fe_rng_keyed
-from fastembed._core.simd cimport BLOCK, PAD, SLOT, fe_block_rows, fe_loss, fe_step, kernels, step_scratch
+from fastembed._core.simd cimport BLOCK, PAD, fe_block_rows, fe_loss, fe_step, kernels, step_scratch
 
 cdef extern from "fe.h" nogil:
     void prefetch "FE_PREFETCH_WRITE" (const void *address)
@@ -71,7 +71,7 @@ cdef struct Scratch:              # what one worker owns
     float *mean_row[1]
     int32_t *negatives            # (RING, negative)
     float *path_signs             # the labels of a path, laid for the step
-    float *first_signs            # (BLOCK, blocks, SLOT): labels 1, 0, 0, ... laid for blocks of 1 .. BLOCK rows
+    float *first_signs            # for blocks of 1 .. BLOCK rows: labels 1, 0, 0, ... for every input
     int signs_size
 
 
@@ -199,6 +199,7 @@ cdef inline void gather_word(const Plan *plan, Scratch *scratch, int c) noexcept
     step.n_outputs = n
     step.block = fe_block_rows(n)
     step.signs = scratch.first_signs + (step.block - 1) * scratch.signs_size
+    step.n_signs = step.block * step.n_inputs
 
 
 cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -212,7 +213,8 @@ cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept
     step.n_outputs = n
     step.block = fe_block_rows(n)
     step.signs = scratch.path_signs
-    kernels.lay_signs(plan.path_signs + begin, n, scratch.path_signs)
+    step.n_signs = n * step.n_inputs
+    kernels.lay_signs(step, plan.path_signs + begin, scratch.path_signs)
 
 
 cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -290,7 +292,6 @@ cdef Worker new_worker(const Plan *plan):
     cdef Py_ssize_t tokens = plan.chunk_tokens + 2 * plan.window + 1
     cdef int inputs = 1 if plan.cbow else 2 * plan.window
     cdef int outputs = plan.longest_path if plan.hierarchical else 1 + plan.negative
-    cdef int b, i
     worker.arrays = []
     c.kept.rows = <int32_t *>worker.room(tokens, np.int32)
     c.kept.first = <int32_t *>worker.room(tokens, np.int32)
@@ -299,20 +300,31 @@ cdef Worker new_worker(const Plan *plan):
     c.contexts = <float **>worker.room(2 * plan.window, np.intp)
     c.mean = <float *>worker.room(2 * plan.stride, np.float32)
     c.mean_row[0] = c.mean
-    c.path_signs = <float *>worker.room(outputs * SLOT + PAD, np.float32)
+    c.path_signs = <float *>worker.room(inputs * outputs + 2 * PAD, np.float32)
     c.step.inputs = &c.mean_row[0] if plan.cbow else c.contexts
     c.step.copies = <float **>worker.room(inputs, np.intp)
     c.step.outputs = <float **>worker.room(outputs + 1, np.intp)
     c.step.upcoming = <float **>worker.room(outputs + 1, np.intp)
     c.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
     c.step.width = plan.stride
-    c.signs_size = outputs * SLOT
-    c.first_signs = <float *>worker.room(BLOCK * c.signs_size + PAD, np.float32)
-    for b in range(BLOCK):
-        for i in range(0, SLOT - BLOCK, b + 1):
-            c.first_signs[b * c.signs_size + i] = -0.0
+    c.signs_size = inputs * BLOCK + 2 * PAD
+    c.first_signs = <float *>worker.room(BLOCK * c.signs_size, np.float32)
+    lay_first_signs(c, inputs)
     kernels.settle(&c.loss)
     return worker
+
+
+cdef void lay_first_signs(Scratch *c, int inputs) noexcept:
+    """The labels of negative sampling, once for all."""
+    cdef float[BLOCK + 16] first
+    cdef int b
+    for b in range(BLOCK + 16):
+        first[b] = 0.0
+    first[0] = -0.0
+    c.step.n_inputs = inputs
+    for b in range(1, BLOCK + 1):
+        c.step.n_outputs = c.step.block = b
+        kernels.lay_signs(&c.step, first, c.first_signs + (b - 1) * c.signs_size)
 
 
 cdef class Trainer:

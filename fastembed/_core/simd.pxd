@@ -9,6 +9,7 @@ cdef extern from "kernels.h" nogil:
         float **inputs
         float **outputs
         const float *signs
+        int n_signs
         float *scratch
         float **copies
         int n_inputs
@@ -21,7 +22,6 @@ cdef extern from "kernels.h" nogil:
 
     enum:
         BLOCK "FE_BLOCK"
-        SLOT "FE_SLOT"
     int fe_block_rows(int n_outputs)
     int step_scratch "FE_STEP_SCRATCH" (int n_inputs, int n_outputs, int width)
 
@@ -32,7 +32,7 @@ cdef extern from "kernels.h" nogil:
         void (*axpy)(float a, const float *x, float *y, int width) noexcept nogil
         void (*step)(const fe_step *step, fe_loss *loss) noexcept nogil
         void (*settle)(fe_loss *loss) noexcept nogil
-        void (*lay_signs)(const float *signs, int n_outputs, float *laid) noexcept nogil
+        void (*lay_signs)(const fe_step *step, const float *signs, float *laid) noexcept nogil
         void (*mean)(const float *const *rows, int n, int width, float *pair) noexcept nogil
         void (*spread)(float *const *rows, int n, int width, const float *pair, float scale) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
