@@ -32,7 +32,7 @@ typedef struct fe_step {
     float **inputs;     /* n_inputs rows (width,), updated */
     float **outputs;    /* n_outputs rows (width,), updated */
     const float *signs; /* laid out like the scores: -0.0 where the label is 1, 0.0 where it is 0 ... */
-    int n_signs;        /* ... for so many scores, and 0 for those behind; room for FE_PAD more is read */
+    int n_signs;        /* ... for so many scores, and 0 for those behind; up to FE_PAD more are read */
     int n_inputs, n_outputs, width;
     int block;        /* fe_block_rows(n_outputs) */
     float *scratch;   /* FE_STEP_SCRATCH(n_inputs, n_outputs, width) floats */
@@ -43,7 +43,7 @@ typedef struct fe_step {
 } fe_step;
 
 /* scores and copies of the inputs */
-#define FE_STEP_SCRATCH(n_inputs, n_outputs, width) ((n_inputs) * (n_outputs) + 2 * FE_PAD + (n_inputs) * (width))
+#define FE_STEP_SCRATCH(n_inputs, n_outputs, width) ((size_t)(n_inputs) * ((n_outputs) + (width)) + 2 * FE_PAD)
 
 typedef struct fe_kernels {
     const char *name; /* "base", "avx2", "avx512" */

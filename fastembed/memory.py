@@ -24,7 +24,7 @@ def zeros(shape, dtype=np.float32):
         size *= int(length)
     try:
         if size >= 2 * HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
-            buffer = mmap.mmap(-1, size + HUGE)
+            buffer = mmap.mmap(-1, size + HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
             buffer.madvise(mmap.MADV_HUGEPAGE)
             boundary = HUGE
         else:

@@ -42,9 +42,7 @@ def run(work, job, threads=None, progress=None):
     Any exception (Ctrl-C, an error in a worker or in ``progress``) stops the job, waits for the workers and is
     raised again; of several worker errors the first wins.
     """
-    threads = check_threads(threads)
-    errors = []
-    pending = threading.Semaphore(0)
+    errors, pending = [], threading.Semaphore(0)
 
     def body(number):
         try:
@@ -55,22 +53,37 @@ def run(work, job, threads=None, progress=None):
         finally:
             pending.release()
 
-    crew = [threading.Thread(target=body, args=(n,), name=f"fastembed-{n}", daemon=True) for n in range(threads)]
+    names = [f"fastembed-{number}" for number in range(check_threads(threads))]
+    crew = [threading.Thread(target=body, args=(n,), name=name, daemon=True) for n, name in enumerate(names)]
     try:
         for thread in crew:
             thread.start()
-        for _ in crew:
-            while not pending.acquire(timeout=POLL_SECONDS):
-                if progress is not None:
-                    progress(job)
-        if progress is not None:
-            progress(job)
-    except BaseException:
-        job.stop()
-        raise
+        _wait(job, pending, len(crew), progress)
     finally:
-        for thread in crew:
-            if thread.ident is not None:
-                thread.join()
+        job.stop()
+        _join([thread for thread in crew if thread.ident is not None])
     if errors:
         raise errors[0]
+
+
+def _wait(job, pending, count, progress):
+    """Until so many workers have finished; reports meanwhile and at the end."""
+    for _ in range(count):
+        while not pending.acquire(timeout=POLL_SECONDS):
+            if progress is not None:
+                progress(job)
+    if progress is not None:
+        progress(job)
+
+
+def _join(crew):
+    """Wait for stopped workers; another Ctrl-C meanwhile is raised when all have ended, not before."""
+    interrupt = None
+    for thread in crew:
+        while thread.is_alive():
+            try:
+                thread.join()
+            except KeyboardInterrupt as error:
+                interrupt = error
+    if interrupt is not None:
+        raise interrupt

@@ -81,11 +81,13 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
                 rows = [word] + [n for n in negatives if n != word]
                 labels = np.array([1] + [0] * (len(rows) - 1))
             if s["cbow"]:
-                share = 2 * s["window"] / len(context) if s["mean_gradient"] else 1
+                share = min(10, 2 * s["window"]) / len(context) if s["mean_gradient"] else 1
                 loss += train_cbow(inputs, outputs, context, rows, labels, s["lr"](begin), share)
                 predictions += 1
             else:
-                loss += train_skipgram(inputs, outputs, context, rows, labels, s["lr"](begin))
+                for start in range(0, len(context), 16):
+                    part = context[start : start + 16]
+                    loss += train_skipgram(inputs, outputs, part, rows, labels, s["lr"](begin))
                 predictions += len(context)
     return loss, predictions
 

@@ -1,5 +1,7 @@
 """Aligned arrays."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -21,3 +23,16 @@ def test_zeros(shape, dtype):
 def test_too_much_says_how_much():
     with pytest.raises(ParameterError, match="4000000.0 GB"):
         memory.zeros((10**12, 1000))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork of POSIX")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("shape", [(8, 16), (40_000, 112)])
+def test_a_forked_child_has_memory_of_its_own(shape):
+    array = memory.zeros(shape)
+    child = os.fork()
+    if child == 0:
+        array[:] = 1
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert not array.any()

@@ -67,6 +67,8 @@ def settings_of(**changes):
 
 
 CASES = {
+    "wide window": {"window": 20, "dynamic_window": False},
+    "wide window, twenty negatives": {"window": 20, "negative": 20},
     "skip-gram": {},
     "fixed window": {"dynamic_window": False},
     "many negatives": {"negative": 9},

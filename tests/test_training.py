@@ -253,3 +253,77 @@ def test_learns_what_is_there():
             wv = model(kind, hs=hs, sample=0, epochs=8).fit(text, verbose=0).wv
             near = {word[0] for word, _ in wv.most_similar("a3", topn=9)}
             assert near == {"a"}, (kind, hs)
+
+
+def test_parameters_changed_in_the_middle_of_an_epoch(monkeypatch):
+    """Chunks keep their size until the epoch ends, whatever would be best for the new parameters."""
+    monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
+    text = TEXT * 10
+    part = model(dim=64).fit(text, verbose=0, callbacks=[StopAt(1)])
+    assert part.position.chunk
+    part.set_params(window=50, negative=20).fit(text, verbose=0, resume=True)
+    assert len(part.history) == 3 and np.isfinite(part.wv.vectors).all()
+
+
+@pytest.mark.parametrize("change", [{"dim": 17}, {"dim": 40}, {"hs": True}])
+def test_what_cannot_change_on_resume(change):
+    trained = model().fit(TEXT, verbose=0)
+    before = trained.wv.vectors.copy()
+    with pytest.raises(ParameterError, match="dim=16"):
+        trained.set_params(**change).fit(TEXT, verbose=0, resume=True)
+    assert (trained.wv.vectors == before).all()
+
+
+def test_a_failed_run_does_not_take_an_older_runs_checkpoint(tmp_path):
+    model().fit(TEXT, verbose=0, checkpoint=tmp_path)
+    good = model(seed=7).fit(TEXT, verbose=0)
+    before = good.wv.vectors.copy()
+    with pytest.raises(TrainingError, match="lr"):
+        good.set_params(lr=1e30).fit(TEXT, verbose=0, checkpoint=tmp_path)
+    assert (good.wv.vectors == before).all()
+
+
+def test_overflow_goes_back_to_the_last_checkpoint_of_the_run(tmp_path):
+    run = model(epochs=2)
+
+    def explode(m, record):
+        m._inputs[:] = np.inf
+
+    with pytest.raises(TrainingError):
+        run.fit(TEXT, verbose=0, checkpoint=tmp_path, every=1, callbacks=[AfterSave(explode)])
+    assert np.isfinite(run.wv.vectors).all() and len(run.history) == 1
+
+
+class AfterSave(fe.callbacks.Callback):
+    """Call once when the second epoch is under way, after the checkpoint of the first."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def on_progress(self, model, progress):
+        if progress["epoch"] == 2 and self.action:
+            self.action(model, progress)
+            self.action = None
+
+
+@pytest.mark.parametrize("window", [50, 200, 1000])
+@pytest.mark.parametrize("kind", [fe.SkipGram, fe.CBOW])
+def test_wide_windows_train(kind, window):
+    history = model(kind, window=window, dynamic_window=False, sample=0, epochs=4).fit(TEXT * 3, verbose=0).history
+    assert history[-1]["loss"] < history[0]["loss"] < 7 * np.log(2)
+
+
+def test_many_negatives_train():
+    history = model(negative=60, window=8).fit(TEXT, verbose=0).history
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
+def test_small_numpy_integers_do_not_wrap():
+    small = {name: np.int8(value) for name, value in (("epochs", 3), ("window", 100), ("negative", 9), ("dim", 16))}
+    plain = {name: int(value) for name, value in small.items()}
+    assert same(model(**small).fit(TEXT, verbose=0), model(**plain).fit(TEXT, verbose=0))
+
+
+def test_a_numpy_learning_rate_can_be_saved(tmp_path):
+    model(lr=np.float32(0.05)).fit(TEXT, verbose=0, checkpoint=tmp_path)
+    assert len(fe.load(tmp_path / "checkpoint.fe").history) == 3

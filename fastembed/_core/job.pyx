@@ -5,6 +5,8 @@ cdef class Job:
     """Chunks ``first .. chunks-1``; workers take them one by one, in order, each once."""
 
     def __cinit__(self, int64_t chunks, int64_t first=0):
+        if not 0 <= first <= chunks:
+            raise ValueError(f"chunk {first} is none of {chunks}")
         fe_job_init(&self.c, first, chunks)
 
     @property

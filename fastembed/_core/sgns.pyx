@@ -27,6 +27,8 @@ cdef enum:
     RING = 4           # centre words whose negatives are held: a power of two above AHEAD
     AHEAD = 2          # centre words whose rows are fetched before they are needed
     HOT_LEVELS = 7     # the top of the Huffman tree is always in the cache
+    TOGETHER = 16      # context words of one step: an output row sums the gradients of all, and must not jump too far
+    CBOW_RATE = 10     # times lr, the rate of CBOW's context rows under the gradient of the mean; see train_centre
 
 
 cdef struct Gate:
@@ -217,27 +219,43 @@ cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept
     kernels.lay_signs(step, plan.path_signs + begin, scratch.path_signs)
 
 
-cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
-    """One step; returns how many predictions that was.
-
-    CBOW: the input is the mean h = 1/n sum x_i, and each context row gets its share: dL/dx_i = 1/n dL/dh, at the
-    learning rate 2 window lr, so that h moves about as fast as with the classic behaviour of word2vec.c and gensim,
-    which give the whole dL/dh to each (mean_gradient off).
-    """
-    cdef int n = gather_contexts(plan, scratch, c)
-    if n == 0:
-        return 0
-    scratch.step.n_inputs = 1 if plan.cbow else n
+cdef inline void gather_outputs(const Plan *plan, Scratch *scratch, int c, int inputs) noexcept nogil:
+    """Make the step ready for centre c but for its input rows, of which there will be so many."""
+    scratch.step.n_inputs = inputs
     if plan.hierarchical:
         gather_path(plan, scratch, c)
     else:
         gather_word(plan, scratch, c)
-    if not plan.cbow:
+
+
+cdef inline void train_contexts(const Plan *plan, Scratch *scratch, int c, int n) noexcept nogil:
+    """Skip-gram: the n context rows meet the outputs, up to TOGETHER at a time."""
+    cdef int start = 0
+    while start < n:
+        gather_outputs(plan, scratch, c, min(TOGETHER, n - start))
+        scratch.step.inputs = scratch.contexts + start
         kernels.step(&scratch.step, &scratch.loss)
+        scratch.step.n_upcoming = 0
+        start += TOGETHER
+
+
+cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """One step; returns how many predictions that was.
+
+    CBOW: the input is the mean h = 1/n sum x_i, and each context row gets its share: dL/dx_i = 1/n dL/dh. Context
+    rows have a learning rate of their own, CBOW_RATE lr (2 window lr if that is less), so that h moves about as fast
+    as with the classic behaviour of word2vec.c and gensim, which give the whole dL/dh to each (mean_gradient off).
+    """
+    cdef int n = gather_contexts(plan, scratch, c)
+    if n == 0:
+        return 0
+    if not plan.cbow:
+        train_contexts(plan, scratch, c, n)
         return n
+    gather_outputs(plan, scratch, c, 1)
     kernels.mean(<const float *const *>scratch.contexts, n, plan.stride, scratch.mean)
     kernels.step(&scratch.step, &scratch.loss)
-    cdef float share = 2.0 * plan.window / n if plan.mean_gradient else 1.0
+    cdef float share = <float>min(CBOW_RATE, 2 * plan.window) / n if plan.mean_gradient else 1.0
     kernels.spread(scratch.contexts, n, plan.stride, scratch.mean, share)
     return 1
 
@@ -290,7 +308,7 @@ cdef Worker new_worker(const Plan *plan):
     cdef Worker worker = Worker()
     cdef Scratch *c = &worker.c
     cdef Py_ssize_t tokens = plan.chunk_tokens + 2 * plan.window + 1
-    cdef int inputs = 1 if plan.cbow else 2 * plan.window
+    cdef int inputs = 1 if plan.cbow else min(2 * plan.window, TOGETHER)
     cdef int outputs = plan.longest_path if plan.hierarchical else 1 + plan.negative
     worker.arrays = []
     c.kept.rows = <int32_t *>worker.room(tokens, np.int32)
@@ -349,6 +367,8 @@ cdef class Trainer:
         cdef const uint32_t[:, ::1] gates = corpus[2]
         cdef float[:, ::1] input_rows = inputs, output_rows = outputs
         self.held = (corpus, inputs, outputs, noise, paths)
+        if settings["chunk_tokens"] < 1 or settings["window"] < 1:
+            raise ValueError("chunk_tokens and window start from 1")
         if ids.shape[0] == 0 or offsets.shape[0] < 2 or offsets[offsets.shape[0] - 1] != ids.shape[0]:
             raise ValueError("sentence offsets do not fit the tokens")
         if input_rows.shape[1] != output_rows.shape[1] or input_rows.shape[1] % 16:
@@ -390,6 +410,8 @@ cdef class Trainer:
             token `horizon`; `position` counts the tokens trained before this epoch.
         loss, predictions : (chunks,) out: the sum of -log p of each chunk and how many predictions made it.
         """
+        if not loss.shape[0] == predictions.shape[0] == self.chunks == job.chunks:
+            raise ValueError(f"{self.chunks} chunks do not fit arrays of {loss.shape[0]} and {predictions.shape[0]}")
         cdef Plan plan = self.plan
         cdef Worker worker = new_worker(&plan)
         plan.epoch = epoch

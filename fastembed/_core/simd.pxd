@@ -23,7 +23,7 @@ cdef extern from "kernels.h" nogil:
     enum:
         BLOCK "FE_BLOCK"
     int fe_block_rows(int n_outputs)
-    int step_scratch "FE_STEP_SCRATCH" (int n_inputs, int n_outputs, int width)
+    size_t step_scratch "FE_STEP_SCRATCH" (int n_inputs, int n_outputs, int width)
 
     ctypedef struct fe_kernels:
         const char *name

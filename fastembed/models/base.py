@@ -59,6 +59,12 @@ class Estimator:
         """
         native.write(path, *self.to_native())
 
+    def __sklearn_tags__(self):
+        """What scikit-learn's meta-estimators ask; only they call it."""
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False))
+
     def __repr__(self):
         changed = (f"{k}={v!r}" for k, v in self.get_params().items() if v != self.parameters[k].default)
         return f"{type(self).__name__}({', '.join(changed)})"
@@ -74,12 +80,14 @@ class Estimator:
         return {
             "class": type(self).__name__,
             "params": json.dumps(self.get_params(), default=_plain),
-            "history": json.dumps(self.history),
+            "history": json.dumps(self.history, default=_plain),
         }
 
     def _restore_meta(self, meta):
         self.set_params(**json.loads(meta["params"]))
         self.history = json.loads(meta["history"])
+        if not isinstance(self.history, list) or not all(isinstance(record, dict) for record in self.history):
+            raise ValueError("a history that is no list of epochs")
 
 
 def _plain(number):

@@ -61,6 +61,7 @@ class Callbacks:
     """Several callbacks as one."""
 
     def __init__(self, callbacks):
+        callbacks = () if callbacks is None else callbacks
         single = callable(callbacks) or any(hasattr(callbacks, hook) for hook in HOOKS)
         self.callbacks = [callbacks] if single else list(callbacks)
         for callback in self.callbacks:

@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..errors import ParameterError
 
 
@@ -59,7 +61,7 @@ class Whole(Parameter):
     wanted = "a whole number"
 
     def fits(self, value):
-        return hasattr(value, "__index__") and not isinstance(value, bool)
+        return np.ndim(value) == 0 and hasattr(value, "__index__") and not isinstance(value, (bool, np.bool_))
 
 
 class Real(Parameter):
@@ -69,8 +71,12 @@ class Real(Parameter):
     wanted = "a number"
 
     def fits(self, value):
-        number = hasattr(value, "__float__") and not isinstance(value, (bool, str))
-        return number and math.isfinite(float(value))
+        if np.ndim(value) or not hasattr(value, "__float__") or isinstance(value, (bool, np.bool_, str)):
+            return False
+        try:
+            return math.isfinite(float(value))
+        except OverflowError:
+            return False
 
 
 class Switch(Parameter):
@@ -80,4 +86,4 @@ class Switch(Parameter):
     wanted = "True or False"
 
     def fits(self, value):
-        return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")
+        return isinstance(value, (bool, np.bool_))

@@ -26,21 +26,45 @@ class Position:
     epoch: int = 0  # epochs finished
     chunk: int = 0  # chunks finished of the epoch under way
     seconds: float = 0.0  # spent in the epoch under way
+    chunk_tokens: int = 0  # tokens of a chunk in the epoch under way
     loss: np.ndarray = field(default_factory=lambda: np.zeros(0))  # (chunks,) sums of -log p
     predictions: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # (chunks,)
 
     def begin_epoch(self, chunks):
-        """Forget the last epoch's figures, unless this one is under way."""
+        """Forget the last epoch's figures, unless this one is under way; CorpusError if it is one of another corpus."""
         if self.chunk == 0:
             self.seconds, self.loss, self.predictions = 0.0, np.zeros(chunks), np.zeros(chunks, np.int64)
+        if len(self.loss) != chunks:
+            raise CorpusError(f"the run to go on with has {len(self.loss)} chunks and this corpus has {chunks}")
 
     def mean_loss(self):
         """Mean -log p of a prediction so far in this epoch."""
         return float(self.loss.sum() / max(1, self.predictions.sum()))
 
 
+PLACE = {"corpus": str, "epoch": int, "chunk": int, "seconds": float, "chunk_tokens": int}
+
+
+def place_of(position):
+    """The numbers of a Position, for a file's metadata."""
+    return {name: kind(getattr(position, name)) for name, kind in PLACE.items()}
+
+
+def position_of(place, loss, predictions):
+    """The Position of place_of's dict and two arrays; ValueError if they make no sense."""
+    if set(place) != set(PLACE) or any(type(place[name]) is not kind for name, kind in PLACE.items()):
+        raise ValueError("a position with other entries than it should have")
+    if min(place["epoch"], place["chunk"], place["seconds"], place["chunk_tokens"]) < 0:
+        raise ValueError("a position with a negative number")
+    if loss.ndim != 1 or loss.dtype != np.float64 or predictions.shape != loss.shape or predictions.dtype != np.int64:
+        raise ValueError("losses of another type or length than predictions")
+    if place["chunk"] > len(loss) or (place["chunk"] and not place["chunk_tokens"]):
+        raise ValueError("a position behind the last chunk")
+    return Position(**place, loss=np.array(loss), predictions=np.array(predictions))
+
+
 def fingerprint(encoded):
-    """A short text that differs for corpora that differ."""
+    """A short text that differs for corpora that differ, but for rare changes that keep all counts and sizes."""
     ids = np.ascontiguousarray(encoded.ids[:: max(1, len(encoded.ids) // 65536)])
     marks = (zlib.crc32(array) for array in (encoded.vocab.blob, encoded.offsets[-65536:], ids))
     return "-".join(map(str, (len(encoded.ids), len(encoded.offsets) - 1, *marks)))
@@ -68,6 +92,7 @@ class Checkpoint:
         if self.path is not None:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
         self.saved = time.monotonic()
+        self.ours = False  # whether the file there is of this run
 
     def exists(self):
         """Whether there is one to resume from."""
@@ -82,10 +107,11 @@ class Checkpoint:
         return self.path is not None and (self.due() or bool(self.epochs and epoch % self.epochs == 0))
 
     def save(self, model):
-        """Save now."""
+        """Save now; TrainingError if the model holds NaN, and the last checkpoint stays."""
         if self.path is not None:
+            model.check_finite()
             model.save(self.path)
-            self.saved = time.monotonic()
+            self.saved, self.ours = time.monotonic(), True
 
 
 @dataclass
@@ -153,7 +179,7 @@ class Loop:
         before = position.seconds
 
         def work(job, _):
-            self.trainer.train(job, position.epoch, epoch_schedule, position.loss, position.predictions)
+            self.trainer.train(job, len(self.model.history), epoch_schedule, position.loss, position.predictions)
 
         try:
             parallel.run(work, job, self.model.threads, self.report)
@@ -183,7 +209,7 @@ class Loop:
     def finish_epoch(self):
         """Write the epoch into the history and tell everybody."""
         position = self.position
-        if not position.predictions.any() and not self.model.history:
+        if not position.predictions.any() and position.epoch == 0:
             raise CorpusError(
                 "nothing to learn: no word of the vocabulary has another one beside it in its sentence, or subsampling "
                 "(sample) has dropped them all"

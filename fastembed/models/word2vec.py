@@ -5,6 +5,7 @@ softmax over the vocabulary is replaced by negative sampling (tell the word from
 softmax (tell left from right at each node on the word's path through a Huffman tree; Morin and Bengio 2005).
 """
 
+import contextlib
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from .. import memory
 from .._core import sgns, simd
 from ..corpus import Corpus
-from ..errors import CorpusError, FormatError, ParameterError, TrainingError
+from ..errors import CorpusError, FastembedError, FormatError, ParameterError, TrainingError
 from ..io import native
 from ..parallel import check_threads
 from ..vectors import KeyedVectors
@@ -21,7 +22,7 @@ from .base import Estimator
 from .callbacks import Callbacks
 from .parameters import Real, Switch, Whole
 from .progress import LOG, Progress
-from .training import Checkpoint, Loop, Position, Schedule, fingerprint
+from .training import Checkpoint, Loop, Position, Schedule, fingerprint, place_of, position_of
 
 
 class Word2Vec(Estimator):
@@ -50,19 +51,20 @@ class Word2Vec(Estimator):
         self.vocab = None
         self.position = Position()
         self._inputs = self._outputs = self._wv = None
+        self._shape = (self.dim, self.hs)  # as trained; the parameters may have been changed since
 
     @property
     def wv(self):
         """The trained vectors as KeyedVectors: a view, not a copy; NotFittedError before fit."""
         self._fitted(self._inputs)
         if self._wv is None:
-            self._wv = KeyedVectors(self.vocab, self._inputs[:, : self.dim])
+            self._wv = KeyedVectors(self.vocab, self._inputs[:, : self._shape[0]])
         return self._wv
 
     @property
     def context_vectors(self):
         """The output side (V, dim) float32: of words, or with hs of the tree's inner nodes (V - 1, dim)."""
-        return self._fitted(self._outputs)[: self._output_rows(), : self.dim]
+        return self._fitted(self._outputs)[: self._output_rows(), : self._shape[0]]
 
     def fit(self, corpus, y=None, *, callbacks=(), verbose=1, resume=False, checkpoint=None, every=1):
         """Train on a corpus; returns self.
@@ -79,28 +81,42 @@ class Word2Vec(Estimator):
         every : how often, in epochs or as a time ("10m").
 
         Raises CorpusError if there is nothing to learn from, ParameterError for impossible parameters, TrainingError
-        if numbers overflow; a model that had been fitted before is then as it was.
+        if numbers overflow. The model is then as it was before; if it was going on with a stopped run, it is as in the
+        run's last checkpoint, or without one not fitted.
         """
         self.check_params()
         callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
         encoded = (corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)).encode()
         mark = fingerprint(encoded)
-        if resume and self._inputs is None and checkpoint.exists():
-            self._set_state(self._read_state(checkpoint.path))
-            if self.position.corpus == mark and self.position.epoch >= self.epochs:
-                return self  # that run was complete
+        opened = resume and self._open_checkpoint(checkpoint)
+        if opened and self.position.corpus == mark and self.position.epoch >= self.epochs:
+            return self  # that run was complete
         before = self._state()
         in_place = resume and self.position.corpus == mark and self.position.epoch < self.epochs
-        if not in_place:
-            self._begin(encoded.vocab, mark, resume)
         try:
-            self._loop(encoded, callbacks, verbose, checkpoint).run()
+            if not in_place:
+                self._begin(encoded.vocab, mark, resume)
+            loop = self._loop(encoded, callbacks, verbose, checkpoint)
+        except BaseException:
+            self._set_state(before)
+            raise
+        try:
+            loop.run()
         except (TrainingError, CorpusError):
-            lost = in_place and not checkpoint.exists()
-            last = self._read_state(checkpoint.path) if checkpoint.exists() else before
-            self._set_state(self._no_state() if lost else last)
+            self._recover(before, in_place, checkpoint)
             raise
         return self
+
+    def _open_checkpoint(self, checkpoint):
+        """What resuming starts from: a model without a state takes the checkpoint's; whether it did."""
+        opened = self._inputs is None and checkpoint.exists()
+        if opened:
+            self._set_state(self._read_state(checkpoint.path))
+            checkpoint.ours = True
+        if self._inputs is not None and self._shape != (self.dim, self.hs):
+            trained = "dim={}, hs={}".format(*self._shape)
+            raise ParameterError(f"the model was trained with {trained}, which cannot change when training goes on")
+        return opened
 
     def to_native(self):
         """The whole state as (tensors, texts): vectors of both sides, vocabulary, position, history, parameters."""
@@ -109,8 +125,8 @@ class Word2Vec(Estimator):
         tensors["vocab.counts"] = self.vocab.counts
         tensors["context"] = self.context_vectors
         tensors["loss"], tensors["predictions"] = self.position.loss, self.position.predictions
-        place = {name: getattr(self.position, name) for name in ("corpus", "epoch", "chunk", "seconds")}
-        return tensors, meta | self._meta() | {"position": json.dumps(place)}
+        texts = self._meta() | {"position": json.dumps(place_of(self.position))}
+        return tensors, meta | texts
 
     @classmethod
     def from_native(cls, path, tensors, meta):
@@ -118,24 +134,20 @@ class Word2Vec(Estimator):
         model = cls()
         try:
             model._restore_meta(meta)
-            place = json.loads(meta["position"])
-            position = Position(**place, loss=np.array(tensors["loss"]), predictions=np.array(tensors["predictions"]))
+            position = position_of(json.loads(meta["position"]), tensors["loss"], tensors["predictions"])
             vocab = native.unpack_vocab(path, tensors)
             vectors, context = tensors["vectors"], tensors["context"]
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, FormatError):
-                raise
+        except FormatError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise FormatError(path, f"is no complete {cls.__name__}: {error}") from error
         rows = len(vocab) - 1 if model.hs else len(vocab)
         if vectors.shape != (len(vocab), model.dim) or context.shape != (rows, model.dim):
             raise FormatError(path, f"{len(vocab)} words of dimension {model.dim} do not fit {vectors.shape}")
-        if (
-            vectors.dtype != np.float32
-            or context.dtype != np.float32
-            or len(position.loss) != len(position.predictions)
-        ):
-            raise FormatError(path, "holds arrays of another type or length than training needs")
-        model._set_state((vocab, _padded(vectors), _padded(context, len(vocab)), position, model.history))
+        if {vectors.dtype, context.dtype} != {np.dtype(np.float32)}:
+            raise FormatError(path, "holds arrays of another type than training needs")
+        rows = _padded(vectors), _padded(context, len(vocab))
+        model._set_state((vocab, *rows, position, model.history, (model.dim, model.hs)))
         return model
 
     def check_finite(self):
@@ -148,18 +160,24 @@ class Word2Vec(Estimator):
                         f"vectors hold NaN or infinity after epoch {epoch}: use a smaller lr ({self.lr:g})"
                     )
 
-    # -- state: (vocab, inputs (V, D'), outputs (V, D'), position, history); with hs the last output row is unused
+    # -- state: (vocab, inputs (V, D'), outputs (V, D'), position, history, (dim, hs)); hs leaves an output row unused
 
     def _state(self):
-        return self.vocab, self._inputs, self._outputs, self.position, list(self.history)
+        return self.vocab, self._inputs, self._outputs, self.position, list(self.history), self._shape
 
     def _set_state(self, state):
-        self.vocab, self._inputs, self._outputs, self.position, self.history = state
+        self.vocab, self._inputs, self._outputs, self.position, self.history, self._shape = state
         self._wv = None
 
-    @staticmethod
-    def _no_state():
-        return None, None, None, Position(), []
+    def _no_state(self):
+        return None, None, None, Position(), [], (self.dim, self.hs)
+
+    def _recover(self, before, in_place, checkpoint):
+        """After a failed run: the last checkpoint of this run, or the state before it if that was not trained over."""
+        self._set_state(self._no_state() if in_place else before)
+        if checkpoint.ours:
+            with contextlib.suppress(FastembedError, OSError):
+                self._set_state(self._read_state(checkpoint.path))
 
     def _read_state(self, path):
         """The state of a model file of this class and with these parameters."""
@@ -175,7 +193,7 @@ class Word2Vec(Estimator):
         return saved._state()
 
     def _output_rows(self):
-        return len(self.vocab) - 1 if self.hs else len(self.vocab)
+        return len(self.vocab) - 1 if self._shape[1] else len(self.vocab)
 
     # -- the beginning of a run
 
@@ -188,9 +206,8 @@ class Word2Vec(Estimator):
             state = (vocab, self._new_rows(len(vocab), 0), memory.zeros((len(vocab), simd.padded(self.dim))))
             history = []
         else:
-            state = self._grown(*old[:3], vocab)
-            history = old[4]
-        self._set_state((*state, Position(corpus=mark), history))
+            state, history = self._grown(*old[:3], vocab), old[4]
+        self._set_state((*state, Position(corpus=mark), history, (self.dim, self.hs)))
 
     def _check_vocab(self, types, vocab):
         """CorpusError if nothing can be learned from these words."""
@@ -221,26 +238,29 @@ class Word2Vec(Estimator):
         index = vocab.index | {word: len(vocab) + i for i, word in enumerate(new)}
         np.add.at(counts, [index[word] for word in more.words], more.counts)
         order = sorted(range(len(words)), key=lambda i: (-counts[i], words[i].encode("utf-8", "replace")))
-        grown_inputs = np.concatenate([inputs, self._new_rows(len(new), len(vocab))])[order]
-        grown_outputs = memory.zeros(grown_inputs.shape)
+        place = np.argsort(order)  # where each of `words` goes
+        grown = [memory.zeros((len(words), inputs.shape[1])) for _ in range(2)]
+        grown[0][place[: len(vocab)]], grown[0][place[len(vocab) :]] = inputs, self._new_rows(len(new), len(vocab))
         if self.hs:
             LOG.warning("%d new words: the Huffman tree is built anew and its nodes start from zero", len(new))
         else:
-            grown_outputs[:] = np.concatenate([outputs, np.zeros((len(new), outputs.shape[1]), np.float32)])[order]
-        return Vocab([words[i] for i in order], counts[order]), _padded(grown_inputs), grown_outputs
+            grown[1][place[: len(vocab)]] = outputs
+        return Vocab([words[i] for i in order], counts[order]), *grown
 
     def _loop(self, encoded, callbacks, verbose, checkpoint):
         """Everything that a run needs, put together."""
-        schedule = Schedule(
-            self.lr, self.lr * 1e-4 if self.min_lr is None else self.min_lr, self.epochs, len(encoded.ids)
-        )
-        total, done = self.epochs * schedule.tokens, self.position.epoch * schedule.tokens
+        lr = float(self.lr)
+        min_lr = lr * 1e-4 if self.min_lr is None else float(self.min_lr)
+        schedule = Schedule(lr, min_lr, int(self.epochs), len(encoded.ids))
+        total, done = schedule.epochs * schedule.tokens, self.position.epoch * schedule.tokens
         name = type(self).__name__
         check_threads(self.threads)
         return Loop(self, self._trainer(encoded), schedule, callbacks, Progress(name, total, done, verbose), checkpoint)
 
     def _trainer(self, encoded):
         """The compiled training loop over this corpus and these matrices."""
+        if self.position.chunk == 0:
+            self.position.chunk_tokens = self._chunk_tokens(len(encoded.ids))
         paths = self.vocab.huffman() if self.hs else None
         noise = None if self.hs else np.stack([a.view(np.uint32) for a in self.vocab.alias_table(self.ns_exponent)], 1)
         settings = {
@@ -250,7 +270,7 @@ class Word2Vec(Estimator):
             "mean_gradient": self.mean_gradient,
             "dynamic_window": self.dynamic_window,
             "seed": self.seed,
-            "chunk_tokens": self._chunk_tokens(len(encoded.ids)),
+            "chunk_tokens": self.position.chunk_tokens,
         }
         corpus = (encoded.ids, encoded.offsets, self._gates(encoded.vocab))
         return sgns.Trainer(corpus, self._inputs, self._outputs, noise, paths, settings)
@@ -260,8 +280,8 @@ class Word2Vec(Estimator):
 
         Depends on the parameters and the corpus alone, because chunks have random streams of their own.
         """
-        outputs = 20 if self.hs else 1 + self.negative
-        flops = 6.0 * self._inputs.shape[1] * outputs * (2 if self.cbow else 2 * self.window)
+        outputs = 20 if self.hs else 1 + int(self.negative)
+        flops = 6.0 * self._inputs.shape[1] * outputs * (2 if self.cbow else 2 * int(self.window))
         return int(min(4096, max(64, tokens // 256), max(16, 2e8 // flops)))
 
     def _gates(self, types):
@@ -306,8 +326,8 @@ class CBOW(Word2Vec):
     """Continuous bag of words: predict a word from the mean of the words around it (Mikolov et al. 2013).
 
     Each context word receives the gradient of the mean, that is its n-th part (Irsoy, Benton and Stratos 2021), at the
-    learning rate 2 window lr; so one lr suits both this and the classic behaviour of word2vec.c and gensim, which add
-    the whole gradient to each: ``mean_gradient=False``.
+    learning rate 10 lr (2 window lr for windows below 5), so that one lr suits both this and the classic behaviour of
+    word2vec.c and gensim, which add the whole gradient to each: ``mean_gradient=False``.
     """
 
     mean_gradient = Switch(True, "give context words the gradient of their mean; False adds all of it to each")
