@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .outputs import check_folder
-from .program import Verb, say
+from .program import Verb, interrupts, say
 from .query import table
 
 
@@ -86,7 +86,7 @@ def _run(name, show, folder, epochs, threads):
     click.echo(f"\n{show.title}")
     start = time.perf_counter()
     corpus = sample.english() if name == "en" else sample.chinese()
-    model = models.get("skipgram")(**SETTINGS, epochs=epochs, threads=threads).fit(corpus)
+    model = models.get("skipgram")(**SETTINGS, epochs=epochs, threads=threads).fit(corpus, callbacks=(interrupts,))
     vectors, last = model.wv, model.history[-1]
     click.echo(
         f"{len(vectors):,} words x {vectors.vectors.shape[1]}, {epochs} epochs in {time.perf_counter() - start:.1f} s, "

@@ -4,6 +4,8 @@ import sys
 
 import click
 
+from .program import interrupts
+
 FASTTEXT = {  # parameter -> fastText's spelling of it
     "dim": "-dim",
     "window": "-ws",
@@ -64,6 +66,7 @@ def open_corpus(sources, *, tokenizer="whitespace", lowercase=False, cache_dir=N
 
 def read(corpus, quiet=False):
     """Number the words of a Corpus, with a bar on a terminal; returns what ``corpus.encode()`` returns."""
+    interrupts.check()
     if quiet or not sys.stderr.isatty():
         return corpus.encode()
     from tqdm import tqdm

@@ -3,8 +3,10 @@
 import difflib
 import logging
 import os
+import signal
 import sys
 import warnings
+from contextlib import contextmanager
 
 import click
 
@@ -36,7 +38,8 @@ class Program(Group):
         args = [a for a in options if a != "--debug"] + args[len(options) :]
         _one_line_warnings()
         try:
-            result = super().main(args, prog_name, standalone_mode=False, **extra)
+            with _remembered_interrupts():
+                result = super().main(args, prog_name, standalone_mode=False, **extra)
             sys.stdout.flush()
             code = result if isinstance(result, int) else 0
         except BaseException as error:
@@ -57,6 +60,47 @@ class Verb(click.Command):
                 hint = difflib.get_close_matches(name, known, 3) or difflib.get_close_matches("-" + name, known, 3)
                 raise click.NoSuchOption(name, possibilities=hint, ctx=context)
         return super().parse_args(context, args)
+
+
+class Interrupts:
+    """Raises a Ctrl-C again that was lost: Cython's modules drop what is raised while they are imported.
+
+    A callback of training too, as training may import something at its start.
+    """
+
+    seen = False
+
+    def check(self):
+        """KeyboardInterrupt if there was a Ctrl-C since the command began."""
+        if self.seen:
+            raise KeyboardInterrupt
+
+    def on_train_begin(self, model):
+        self.check()
+
+
+interrupts = Interrupts()
+
+
+@contextmanager
+def _remembered_interrupts():
+    def interrupt(number, frame):
+        interrupts.seen = True
+        raise KeyboardInterrupt
+
+    interrupts.seen = False
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # somebody else's business
+        yield
+        return
+    try:
+        signal.signal(signal.SIGINT, interrupt)
+    except ValueError:  # not the main thread, which gets no Ctrl-C
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def say(message):

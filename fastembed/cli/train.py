@@ -11,7 +11,7 @@ from .. import models
 from ..errors import FastembedError
 from .options import corpus_options, open_corpus, option, read
 from .outputs import FORMATS, beside, check_output, write
-from .program import INTERRUPTED, Group, Verb, say
+from .program import INTERRUPTED, Group, Verb, interrupts, say
 
 _FIT = (
     "input_files",
@@ -104,7 +104,8 @@ def fit(cls, values):
     logging.getLogger("fastembed").setLevel(logging.WARNING if quiet else logging.INFO)
     try:
         read(corpus, quiet)
-        model.fit(corpus, verbose=0 if quiet else 1, resume=bool(settings["resume"]), **extra)
+        resume, calls = bool(settings["resume"]), (interrupts,)
+        model.fit(corpus, callbacks=calls, verbose=0 if quiet else 1, resume=resume, **extra)
     except KeyboardInterrupt:
         return _interrupted(model, targets)
     for path in targets:
