@@ -10,6 +10,7 @@ from .blas import one_thread
 from .errors import ParameterError, WordNotFoundError
 from .late import late
 from .parallel import check_threads, run
+from .vocab import Vocab
 
 _KEYS = (str, int, np.integer)
 _QUERIES, _ROWS = 256, 2048  # the block of scores, 2 MB, stays near the core
@@ -21,7 +22,7 @@ class KeyedVectors:
 
     Parameters
     ----------
-    vocab : Vocab of V words; row v of ``vectors`` belongs to word v.
+    vocab : Vocab, or list of str, of V words; row v of ``vectors`` belongs to word v.
     vectors : (V, dim) float32; may be a view of padded rows and may be read-only or memory-mapped. Not copied.
     subwords : None, or an object whose ``vector(word)`` gives a (dim,) vector to words out of the vocabulary.
     meta : dict of str, kept with the vectors in the native file format.
@@ -35,7 +36,7 @@ class KeyedVectors:
     """
 
     def __init__(self, vocab, vectors, subwords=None, meta=None):
-        vectors = np.asarray(vectors)
+        vocab, vectors = vocab if isinstance(vocab, Vocab) else Vocab(vocab), np.asarray(vectors)
         if vectors.ndim != 2 or len(vectors) != len(vocab) or not vectors.shape[1]:
             raise ParameterError(f"vectors of shape {vectors.shape}: needs one row for each of {len(vocab)} words")
         if vectors.dtype != np.float32:

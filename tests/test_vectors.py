@@ -233,3 +233,10 @@ def test_gensim_agrees():
 
 def test_the_example_is_true():
     assert doctest.testmod(vectors).failed == 0 and doctest.testmod(vectors).attempted
+
+
+def test_words_may_be_a_list(tmp_path):
+    kv = KeyedVectors(["a", "b"], [[1, 2], [3, 4]])
+    assert kv.most_similar("a")[0][0] == "b"
+    kv.save(tmp_path / "kv.safetensors")
+    assert KeyedVectors.load(tmp_path / "kv.safetensors").index_to_key == ["a", "b"]
