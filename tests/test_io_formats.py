@@ -164,6 +164,14 @@ def test_projector_files(tmp_path):
     assert (tmp_path / "mine_metadata.tsv").exists()
 
 
+def test_projector_files_are_not_taken_for_words_that_are_numbers(tmp_path):
+    io.save(golden(), tmp_path / "vectors.tsv")
+    with pytest.raises(FormatError, match="without words"):
+        io.load(tmp_path / "vectors.tsv")
+    (tmp_path / "years.txt").write_text("1984 0.5 1\n1985 1 0.25\n")
+    assert io.load(tmp_path / "years.txt").index_to_key == ["1984", "1985"]
+
+
 def test_gensim_reads_ours_and_we_read_gensims(tmp_path):
     gensim = pytest.importorskip("gensim.models", reason="compares with gensim, which is not installed")
     for kv in (golden(), random_vectors(300, 9, padded=16)):

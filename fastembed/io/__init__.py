@@ -81,6 +81,9 @@ def sniff(source):
         return "safetensors"
     if word2vec.header(source) is not None:
         return "word2vec-bin" if word2vec.looks_binary(source) else "word2vec"
+    if projector.looks_like(head):
+        message = "numbers without words, as for the TensorFlow projector, which is written here and not read"
+        raise FormatError(source.path, message, offset=0)
     if glove.columns(source):
         return "glove"
     raise FormatError(source.path, "no format of word vectors that is known here", offset=0)

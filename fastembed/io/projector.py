@@ -2,6 +2,7 @@
 
 import os
 
+from .._core import textvec
 from .atomic import atomic_write
 from .rows import check_finite, check_words, write_text
 
@@ -11,6 +12,13 @@ def metadata_path(path):
     stem, extension = os.path.splitext(os.fspath(path))
     folder, name = os.path.split(stem)
     return os.path.join(folder, ("metadata" if name == "vectors" else f"{name}_metadata") + extension)
+
+
+def looks_like(head):
+    """Whether a file that begins so holds numbers between tabs and no words."""
+    lines = head.split(b"\n")[:64]
+    fields = [line.split(b"\t") for line in (lines[:-1] or lines) if line]
+    return bool(fields) and all(len(row) > 1 and all(textvec.parse_float(f) is not None for f in row) for row in fields)
 
 
 def write(kv, path):
