@@ -44,9 +44,9 @@ class Parameter:
         """The bounds in words."""
         low, high = math.isfinite(self.low), math.isfinite(self.high)
         if low and high:
-            text = f" from {self.low:g} to {self.high:g}"
+            text = f" from {self.low} to {self.high}"
         else:
-            text = f" of at least {self.low:g}" if low else f" of at most {self.high:g}" if high else ""
+            text = f" of at least {self.low}" if low else f" of at most {self.high}" if high else ""
         return text + (", or None" if self.optional else "")
 
     def fits(self, value):
@@ -68,7 +68,7 @@ class Real(Parameter):
     """A finite number."""
 
     kind = float
-    wanted = "a number"
+    wanted = "a finite number"
 
     def fits(self, value):
         if np.ndim(value) or not hasattr(value, "__float__") or isinstance(value, (bool, np.bool_, str)):

@@ -196,3 +196,10 @@ def test_silent(small, capsys):
     small.fit(TEXT, verbose=1)
     captured = capsys.readouterr()
     assert captured.out == ""
+
+
+def test_bounds_are_said_in_full():
+    with pytest.raises(ParameterError, match="from 1 to 1048576$"):
+        fe.SkipGram(dim=-5)
+    with pytest.raises(ParameterError, match="a finite number of at least 1e-12"):
+        fe.SkipGram(lr=float("inf"))
