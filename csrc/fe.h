@@ -23,6 +23,7 @@ typedef enum fe_status {
 #if defined(__GNUC__) || defined(__clang__)
 #define FE_INLINE static inline __attribute__((always_inline))
 #define FE_RESTRICT __restrict__
+/* fetch a line to write it: with two threads the line then changes owner once, not twice */
 #define FE_PREFETCH_WRITE(address) __builtin_prefetch((address), 1)
 #define FE_LIKELY(x) __builtin_expect(!!(x), 1)
 #define FE_UNLIKELY(x) __builtin_expect(!!(x), 0)
