@@ -54,8 +54,8 @@ class Corpus:
     lowercase : lower every token, as str.lower does.
     cache_dir : folder to keep the ids in, to be found again by a later run on the same unchanged files with the same
         settings. Without it a large corpus (over 32 million tokens) uses a nameless temporary file.
-    errors : "replace" what is not UTF-8, and NUL, by U+FFFD and report how often, or "strict": CorpusError with the
-        offset.
+    errors : "replace" what is not UTF-8, and NUL after the first 64 KB (earlier it marks a binary file, which is
+        refused), by U+FFFD and report how often, or "strict": CorpusError with the offset.
     max_word_bytes : longer words are left out and counted.
     threads : None for every CPU.
     column : of a dataset with several columns.

@@ -327,3 +327,18 @@ def test_small_numpy_integers_do_not_wrap():
 def test_a_numpy_learning_rate_can_be_saved(tmp_path):
     model(lr=np.float32(0.05)).fit(TEXT, verbose=0, checkpoint=tmp_path)
     assert len(fe.load(tmp_path / "checkpoint.fe").history) == 3
+
+
+def test_a_checkpoint_folder_that_cannot_be(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ParameterError, match="file"):
+        model().fit(TEXT, verbose=0, checkpoint=tmp_path / "file")
+
+
+def test_a_full_disk_does_not_end_the_run(tmp_path, monkeypatch, caplog):
+    def full(self, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fe.SkipGram, "save", full)
+    trained = model().fit(TEXT, verbose=0, checkpoint=tmp_path)
+    assert len(trained.history) == 3 and "No space left" in caplog.text

@@ -16,6 +16,7 @@ import numpy as np
 from .. import parallel
 from .._core.job import Job
 from ..errors import CorpusError, ParameterError, TrainingError
+from .progress import LOG
 
 
 @dataclass
@@ -90,7 +91,10 @@ class Checkpoint:
         if not (self.seconds or (text is None and whole)):
             raise ParameterError(f'every={every!r}: give a number of epochs from 1, or a time such as "30s" or "10m"')
         if self.path is not None:
-            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            try:
+                os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            except OSError as error:
+                raise ParameterError(f"checkpoint={str(folder)!r}: no such folder can be made ({error})") from error
         self.saved = time.monotonic()
         self.ours = False  # whether the file there is of this run
 
@@ -107,11 +111,19 @@ class Checkpoint:
         return self.path is not None and (self.due() or bool(self.epochs and epoch % self.epochs == 0))
 
     def save(self, model):
-        """Save now; TrainingError if the model holds NaN, and the last checkpoint stays."""
-        if self.path is not None:
-            model.check_finite()
+        """Save now; TrainingError if the model holds NaN, and the last checkpoint stays.
+
+        A disk that is full is no reason to lose what is being learnt: training goes on with a warning.
+        """
+        if self.path is None:
+            return
+        model.check_finite()
+        self.saved = time.monotonic()
+        try:
             model.save(self.path)
-            self.saved, self.ours = time.monotonic(), True
+            self.ours = True
+        except OSError as error:
+            LOG.warning("no checkpoint was saved to %s (%s); training goes on", self.path, error)
 
 
 @dataclass
