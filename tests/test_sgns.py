@@ -95,11 +95,14 @@ def test_loop_equals_reference(isa, case, hs):
         spans = [slice(a, b) for a, b in zip(path_offsets, path_offsets[1:], strict=False)]
         tree = [(nodes[span], 1 - codes[span].astype(int)) for span in spans]
         parts = (*parts[:4], (path_offsets, nodes, 1 - codes))
-    reference_settings = settings | {"epoch": 0, "lr": lambda position: LR + (LR / 10 - LR) * position / len(ids)}
-    if hs:
-        reference_settings["negative"] = 0
-    want = reference.word2vec_epoch(sentences, gates[:, 0], x, w, reference_settings, noise, tree)
-    loss, predictions = run(parts, settings)
+    total = 2 * len(ids)
+    for epoch in range(2):
+        before = epoch * len(ids)
+        rates = settings | {"epoch": epoch, "lr": lambda p, b=before: LR + (LR / 10 - LR) * (b + p) / total}
+        if hs:
+            rates["negative"] = 0
+        want = reference.word2vec_epoch(sentences, gates[:, 0], x, w, rates, noise, tree)
+    loss, predictions = run(parts, settings, epochs=2)
     assert predictions == want[1] > 50
     assert loss == pytest.approx(want[0], rel=1e-5)
     np.testing.assert_allclose(inputs, x, atol=2e-5)
@@ -119,7 +122,7 @@ def test_threads_make_the_same_predictions():
     assert np.ptp([loss for loss, _ in results]) < 0.1 * results[0][0]
 
 
-def test_seed_and_epoch_change_the_draws():
+def test_the_seed_changes_the_draws():
     assert run(problem(False), settings_of()) != run(problem(False), settings_of(seed=6))
 
 
