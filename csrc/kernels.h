@@ -52,7 +52,9 @@ typedef struct fe_kernels {
     float (*dot)(const float *x, const float *y, int width);
     /* y += a x */
     void (*axpy)(float a, const float *x, float *y, int width);
+    /* one training step; adds its loss */
     void (*step)(const fe_step *step, fe_loss *loss);
+    /* move the lanes of a loss to its total */
     void (*settle)(fe_loss *loss);
     /* signs of the outputs (n_outputs + FE_PAD,) -> laid (n_inputs * n_outputs + FE_PAD,), for step->signs */
     void (*lay_signs)(const fe_step *step, const float *signs, float *laid);

@@ -101,7 +101,8 @@ class Vocab:
         return Vocab((self.blob[: self.offsets[size]], self.offsets[: size + 1]), self.counts[:size])
 
     def keep_thresholds(self, sample):
-        """Subsampling: uint32 (V,); an occurrence is kept if a uniform 32-bit number is <= its word's threshold.
+        """Subsampling: uint32 (V,); an occurrence is kept if a uniform 32-bit number is below its word's threshold, and
+        always if that is 2^32 - 1.
 
         With t = sample * total / count a word is kept with probability min(1, sqrt(t) + t), as in word2vec.c (which
         is not quite the formula of Mikolov et al. 2013, "Distributed Representations of Words and Phrases").
