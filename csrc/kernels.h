@@ -48,10 +48,6 @@ typedef struct fe_step {
 typedef struct fe_kernels {
     const char *name; /* "base", "avx2", "avx512" */
     int lanes;        /* floats in one vector register */
-    /* x . y over `width` floats */
-    float (*dot)(const float *x, const float *y, int width);
-    /* y += a x */
-    void (*axpy)(float a, const float *x, float *y, int width);
     /* one training step; adds its loss */
     void (*step)(const fe_step *step, fe_loss *loss);
     /* move the lanes of a loss to its total */

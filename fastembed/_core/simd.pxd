@@ -28,8 +28,6 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct fe_kernels:
         const char *name
         int lanes
-        float (*dot)(const float *x, const float *y, int width) noexcept nogil
-        void (*axpy)(float a, const float *x, float *y, int width) noexcept nogil
         void (*step)(const fe_step *step, fe_loss *loss) noexcept nogil
         void (*settle)(fe_loss *loss) noexcept nogil
         void (*lay_signs)(const fe_step *step, const float *signs, float *laid) noexcept nogil
