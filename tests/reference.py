@@ -53,7 +53,7 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
     """Train float64 matrices in place on one epoch of row numbers (-1: no word); returns (loss, predictions).
 
     Sentences are cut into chunks by token position, as the compiled loop does it, and everything else is as in the
-    papers. settings: window, negative, cbow, dynamic_window, mean_gradient, seed, epoch, chunk_tokens, lr(position).
+    papers. settings: window, negative, cbow, dynamic_window, mean_gradient, seed, epoch, chunk_tokens, lr(position), stay.
     """
     s = settings
     tokens = [(row, number) for number, sentence in enumerate(sentences) for row in sentence]
@@ -87,7 +87,7 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
             else:
                 for start in range(0, len(context), 16):
                     part = context[start : start + 16]
-                    loss += train_skipgram(inputs, outputs, part, rows, labels, s["lr"](begin))
+                    loss += train_skipgram(inputs, outputs, part, rows, labels, s["lr"](begin), s["stay"])
                 predictions += len(context)
     return loss, predictions
 
@@ -111,22 +111,38 @@ def negatives_ahead(centres, stream, noise, s):
 def train_cbow(inputs, outputs, context, rows, labels, lr, share):
     """One step of CBOW: the mean meets the centre word's outputs; returns the loss."""
     mean = inputs[context].mean(0, keepdims=True)
-    new, new_outputs, loss = step(mean, outputs[rows], labels, lr)
+    new = mean.copy()
+    loss = train_skipgram(new, outputs, [0], rows, labels, lr, 1)
     np.add.at(inputs, context, share * (new - mean))
-    np.add.at(outputs, rows, new_outputs - outputs[rows])
     return loss
 
 
-def train_skipgram(inputs, outputs, context, rows, labels, lr):
-    """One step of skip-gram: all context words meet the centre word's outputs; returns the loss."""
-    old = inputs[context]
-    scores = old @ outputs[rows].T
+def train_skipgram(inputs, outputs, context, rows, labels, lr, stay):
+    """One step of skip-gram: all context words meet the centre word's outputs; returns the loss.
+
+    A row that comes twice takes part as it was or as it has become: csrc/step.inc keeps up to `stay` rows of one side
+    and goes through the other side's one by one.
+    """
+    scores = inputs[context] @ outputs[rows].T  # (I, O)
     gradients = lr * (labels - 1 / (1 + np.exp(-scores)))
-    size = -(-len(rows) // -(-len(rows) // 6))
-    for start in range(0, len(rows), size):  # blocks of output rows; what comes twice has changed when it comes again
-        part = slice(start, start + size)
-        before = outputs[rows[part]]
-        for row, gradient, x in zip(context, gradients[:, part], old, strict=True):
-            np.add.at(outputs, rows[part], np.outer(gradient, inputs[row] if len(rows) <= 6 else x))
-            inputs[row] += gradient @ before
+    if len(context) <= stay:
+        meet(inputs, context, outputs, rows, gradients)
+    elif len(rows) <= stay:
+        meet(outputs, rows, inputs, context, gradients.T)
+    else:
+        before = outputs[rows]
+        for part in np.array_split(np.arange(len(context)), -(-len(context) // stay)):
+            at = [context[k] for k in part]
+            x = inputs[at]
+            np.add.at(inputs, at, gradients[part] @ before)
+            np.add.at(outputs, rows, gradients[part].T @ x)
     return (softplus(scores) - labels * scores).sum()
+
+
+def meet(kept, at, passing, rows, gradients):
+    """The rows `at` of one matrix meet the rows of another one by one; gradients (len(at), len(rows))."""
+    x, change = kept[at], 0.0
+    for row, gradient in zip(rows, gradients.T, strict=True):
+        change = change + np.outer(gradient, passing[row])
+        passing[row] += gradient @ x
+    np.add.at(kept, at, change)

@@ -4,7 +4,7 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memset
 
-from fastembed._core.simd cimport fe_block_rows, fe_loss, fe_step, kernels, step_scratch
+from fastembed._core.simd cimport fe_loss, fe_step, kernels, step_scratch
 
 
 cdef class Step:
@@ -25,7 +25,7 @@ cdef class Step:
         cdef Py_ssize_t k, width = inputs.shape[1]
         cdef int n_inputs = input_rows.shape[0], n_outputs = output_rows.shape[0]
         scratch = np.zeros(step_scratch(n_inputs, n_outputs, width), np.float32)
-        pointers = np.zeros(2 * n_inputs + n_outputs, np.intp)
+        pointers = np.zeros(n_inputs + 2 * n_outputs, np.intp)
         cdef float[::1] scratch_view = scratch
         cdef Py_ssize_t[::1] pointers_view = pointers
         if width % 16 or outputs.shape[1] != width or labels.shape[0] != n_outputs:
@@ -37,15 +37,14 @@ cdef class Step:
         self.held = (inputs.base, outputs.base, signs, scratch, pointers)
         self.c.scratch = &scratch_view[0]
         self.c.inputs = <float **>&pointers_view[0]
-        self.c.copies = self.c.inputs + n_inputs
-        self.c.outputs = self.c.copies + n_inputs
+        self.c.outputs = self.c.inputs + n_inputs
+        self.c.copies = self.c.outputs + n_outputs
         for k in range(n_inputs):
             self.c.inputs[k] = &inputs[input_rows[k], 0]
         for k in range(n_outputs):
             self.c.outputs[k] = &outputs[output_rows[k], 0]
         self.c.signs, self.c.n_signs = &signs_view[0], n_inputs * n_outputs
         self.c.n_inputs, self.c.n_outputs, self.c.width, self.c.lr = n_inputs, n_outputs, width, lr
-        self.c.block = fe_block_rows(n_outputs)
         kernels.lay_signs(&self.c, &labelled_view[0], &signs_view[0])
 
     def run(self, int64_t times=1):

@@ -17,7 +17,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from fastembed._core.job cimport Job, fe_job, fe_job_add, fe_job_stop, fe_job_take
 from fastembed._core.random cimport fe_alias, fe_alias_draw, fe_rng, fe_rng_at, fe_rng_below, fe_rng_keyed
-from fastembed._core.simd cimport BLOCK, PAD, fe_block_rows, fe_loss, fe_step, kernels, step_scratch
+from fastembed._core.simd cimport PAD, fe_loss, fe_step, kernels, lanes_padded, step_scratch
 
 cdef extern from "fe.h" nogil:
     void prefetch "FE_PREFETCH_WRITE" (const void *address)
@@ -48,7 +48,8 @@ cdef struct Plan:                 # what all workers share and none changes, but
     const float *path_signs       # -0.0 for label 1, 0.0 for label 0; FE_PAD more may be read
     int64_t tokens, sentences, chunk_tokens
     int32_t words
-    int stride, window, negative, longest_path
+    int stride, width             # floats from row to row, and how many of them the kernels touch
+    int window, negative, longest_path
     bint cbow, hierarchical, dynamic_window, mean_gradient
     uint64_t seed
     int64_t epoch
@@ -72,9 +73,7 @@ cdef struct Scratch:              # what one worker owns
     float *mean                   # (2, D') the mean, and what it was before the step
     float *mean_row[1]
     int32_t *negatives            # (RING, negative)
-    float *path_signs             # the labels of a path, laid for the step
-    float *first_signs            # for blocks of 1 .. BLOCK rows: labels 1, 0, 0, ... for every input
-    int signs_size
+    float *signs                  # the labels, laid for the step; in negative sampling always label 1 for every input
 
 
 cdef inline bint stays(const Plan *plan, const fe_rng *coins, int64_t position) noexcept nogil:
@@ -199,9 +198,7 @@ cdef inline void gather_word(const Plan *plan, Scratch *scratch, int c) noexcept
         step.outputs[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
         n += negatives[k] != word
     step.n_outputs = n
-    step.block = fe_block_rows(n)
-    step.signs = scratch.first_signs + (step.block - 1) * scratch.signs_size
-    step.n_signs = step.block * step.n_inputs
+    step.n_signs = step.n_inputs
 
 
 cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -213,10 +210,8 @@ cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept
     for k in range(n):
         step.outputs[k] = plan.outputs + <int64_t>plan.path_nodes[begin + k] * plan.stride
     step.n_outputs = n
-    step.block = fe_block_rows(n)
-    step.signs = scratch.path_signs
     step.n_signs = n * step.n_inputs
-    kernels.lay_signs(step, plan.path_signs + begin, scratch.path_signs)
+    kernels.lay_signs(step, plan.path_signs + begin, scratch.signs)
 
 
 cdef inline void gather_outputs(const Plan *plan, Scratch *scratch, int c, int inputs) noexcept nogil:
@@ -253,10 +248,10 @@ cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noex
         train_contexts(plan, scratch, c, n)
         return n
     gather_outputs(plan, scratch, c, 1)
-    kernels.mean(<const float *const *>scratch.contexts, n, plan.stride, scratch.mean)
+    kernels.mean(<const float *const *>scratch.contexts, n, plan.width, scratch.mean)
     kernels.step(&scratch.step, &scratch.loss)
     cdef float share = <float>min(CBOW_RATE, 2 * plan.window) / n if plan.mean_gradient else 1.0
-    kernels.spread(scratch.contexts, n, plan.stride, scratch.mean, share)
+    kernels.spread(scratch.contexts, n, plan.width, scratch.mean, share)
     return 1
 
 
@@ -318,31 +313,18 @@ cdef Worker new_worker(const Plan *plan):
     c.contexts = <float **>worker.room(2 * plan.window, np.intp)
     c.mean = <float *>worker.room(2 * plan.stride, np.float32)
     c.mean_row[0] = c.mean
-    c.path_signs = <float *>worker.room(inputs * outputs + 2 * PAD, np.float32)
+    c.signs = <float *>worker.room(inputs * (outputs if plan.hierarchical else 1) + 2 * PAD, np.float32)
     c.step.inputs = &c.mean_row[0] if plan.cbow else c.contexts
-    c.step.copies = <float **>worker.room(inputs, np.intp)
+    c.step.copies = <float **>worker.room(outputs, np.intp)
     c.step.outputs = <float **>worker.room(outputs + 1, np.intp)
     c.step.upcoming = <float **>worker.room(outputs + 1, np.intp)
     c.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
-    c.step.width = plan.stride
-    c.signs_size = inputs * BLOCK + 2 * PAD
-    c.first_signs = <float *>worker.room(BLOCK * c.signs_size, np.float32)
-    lay_first_signs(c, inputs)
+    c.step.width = plan.width
+    c.step.signs = c.signs
+    for i in range(inputs):
+        c.signs[i] = -0.0
     kernels.settle(&c.loss)
     return worker
-
-
-cdef void lay_first_signs(Scratch *c, int inputs) noexcept:
-    """The labels of negative sampling, once for all."""
-    cdef float[BLOCK + 16] first
-    cdef int b
-    for b in range(BLOCK + 16):
-        first[b] = 0.0
-    first[0] = -0.0
-    c.step.n_inputs = inputs
-    for b in range(1, BLOCK + 1):
-        c.step.n_outputs = c.step.block = b
-        kernels.lay_signs(&c.step, first, c.first_signs + (b - 1) * c.signs_size)
 
 
 cdef class Trainer:
@@ -355,7 +337,7 @@ cdef class Trainer:
     inputs, outputs : float32 (V, D'), trained in place; D' is a multiple of FE_PAD and the padding is zero.
     noise : uint32 (V, 2) alias table, or None
     paths : (offsets int64 (V + 1,), nodes int32, labels uint8) of the Huffman tree, or None; exactly one is given.
-    settings : dict with window, negative, cbow, dynamic_window, mean_gradient, seed, chunk_tokens
+    settings : dict with dim, window, negative, cbow, dynamic_window, mean_gradient, seed, chunk_tokens
     """
     cdef Plan plan
     cdef object held          # keeps the arrays behind the pointers alive
@@ -378,6 +360,7 @@ cdef class Trainer:
         self.plan.gates = <const Gate *>&gates[0, 0]
         self.plan.inputs, self.plan.outputs = &input_rows[0, 0], &output_rows[0, 0]
         self.plan.words, self.plan.stride = input_rows.shape[0], input_rows.shape[1]
+        self.plan.width = lanes_padded(settings["dim"])
         self.plan.window, self.plan.negative = settings["window"], settings["negative"]
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
         self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]

@@ -15,14 +15,10 @@ cdef extern from "kernels.h" nogil:
         int n_inputs
         int n_outputs
         int width
-        int block
         float lr
         float **upcoming
         int n_upcoming
 
-    enum:
-        BLOCK "FE_BLOCK"
-    int fe_block_rows(int n_outputs)
     size_t step_scratch "FE_STEP_SCRATCH" (int n_inputs, int n_outputs, int width)
 
     ctypedef struct fe_kernels:
@@ -39,3 +35,4 @@ cdef extern from "kernels.h" nogil:
     int PAD "FE_PAD"
 
 cdef const fe_kernels *kernels
+cpdef int lanes_padded(int dim) noexcept

@@ -264,6 +264,7 @@ class Word2Vec(Estimator):
         paths = self.vocab.huffman() if self.hs else None
         noise = None if self.hs else np.stack([a.view(np.uint32) for a in self.vocab.alias_table(self.ns_exponent)], 1)
         settings = {
+            "dim": self.dim,
             "window": self.window,
             "negative": 0 if self.hs else self.negative,
             "cbow": self.cbow,
