@@ -40,8 +40,8 @@ typedef struct fe_kernels {
     void (*step)(const fe_step *step, fe_loss *loss);
     /* move the lanes of a loss to its total */
     void (*settle)(fe_loss *loss);
-    /* signs of the outputs (n_outputs,) -> laid (n_outputs * n_inputs + FE_PAD,), for step->signs */
-    void (*lay_signs)(const fe_step *step, const float *signs, float *laid);
+    /* labels (n_outputs,), the lowest bit of each -> laid (n_outputs * n_inputs + FE_PAD,), for step->signs */
+    void (*lay_signs)(const fe_step *step, const int32_t *labels, float *laid);
     /* pair (2, width): both rows = mean of n rows */
     void (*mean)(const float *const *rows, int n, int width, float *pair);
     /* rows += scale (pair[0] - pair[1]), pair (2, width) */

@@ -53,7 +53,8 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
     """Train float64 matrices in place on one epoch of row numbers (-1: no word); returns (loss, predictions).
 
     Sentences are cut into chunks by token position, as the compiled loop does it, and everything else is as in the
-    papers. settings: window, negative, cbow, dynamic_window, mean_gradient, seed, epoch, chunk_tokens, lr(position), stay.
+    papers. settings: window, negative, cbow, dynamic_window, mean_gradient, seed, epoch, chunk_tokens, stay, and
+    lr(position).
     """
     s = settings
     tokens = [(row, number) for number, sentence in enumerate(sentences) for row in sentence]
@@ -94,7 +95,7 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
 
 def negatives_ahead(centres, stream, noise, s):
     """For each centre its negatives and its window; negatives are drawn `ahead` centres before the window is."""
-    drawn, ahead = [], 2
+    drawn, ahead = [], 3
 
     def draw():
         if len(drawn) < len(centres):
@@ -130,19 +131,24 @@ def train_skipgram(inputs, outputs, context, rows, labels, lr, stay):
     elif len(rows) <= stay:
         meet(outputs, rows, inputs, context, gradients.T)
     else:
-        before = outputs[rows]
-        for part in np.array_split(np.arange(len(context)), -(-len(context) // stay)):
-            at = [context[k] for k in part]
-            x = inputs[at]
-            np.add.at(inputs, at, gradients[part] @ before)
+        first, *others = np.array_split(np.arange(len(context)), -(-len(context) // stay))
+        at = np.array(context)
+        before = meet(inputs, at[first], outputs, rows, gradients[first])
+        for part in others:
+            x = inputs[at[part]]
+            np.add.at(inputs, at[part], gradients[part] @ before)
             np.add.at(outputs, rows, gradients[part].T @ x)
     return (softplus(scores) - labels * scores).sum()
 
 
 def meet(kept, at, passing, rows, gradients):
-    """The rows `at` of one matrix meet the rows of another one by one; gradients (len(at), len(rows))."""
-    x, change = kept[at], 0.0
+    """The rows `at` of one matrix meet the rows of another one by one; gradients (len(at), len(rows)).
+
+    Returns the other rows as they were met.
+    """
+    x, met = kept[at], []
     for row, gradient in zip(rows, gradients.T, strict=True):
-        change = change + np.outer(gradient, passing[row])
+        met.append(passing[row].copy())
         passing[row] += gradient @ x
-    np.add.at(kept, at, change)
+    np.add.at(kept, at, gradients @ np.array(met))
+    return np.array(met)

@@ -1,7 +1,7 @@
 """The kernels of csrc/ one at a time, for tests and benchmarks; training does not come through here."""
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memset
 
 from fastembed._core.simd cimport fe_loss, fe_step, kernels, step_scratch
@@ -31,9 +31,8 @@ cdef class Step:
         if width % 16 or outputs.shape[1] != width or labels.shape[0] != n_outputs:
             raise ValueError("rows of different or unpadded length, or labels that do not fit")
         signs = np.zeros(n_inputs * n_outputs + 16, np.float32)
-        labelled = np.zeros(n_outputs + 16, np.float32)
-        labelled[:n_outputs] = np.where(labels, -0.0, 0.0)
-        cdef float[::1] signs_view = signs, labelled_view = labelled
+        cdef float[::1] signs_view = signs
+        cdef const int32_t[::1] label_view = np.array(labels, np.int32)
         self.held = (inputs.base, outputs.base, signs, scratch, pointers)
         self.c.scratch = &scratch_view[0]
         self.c.inputs = <float **>&pointers_view[0]
@@ -45,7 +44,7 @@ cdef class Step:
             self.c.outputs[k] = &outputs[output_rows[k], 0]
         self.c.signs, self.c.n_signs = &signs_view[0], n_inputs * n_outputs
         self.c.n_inputs, self.c.n_outputs, self.c.width, self.c.lr = n_inputs, n_outputs, width, lr
-        kernels.lay_signs(&self.c, &labelled_view[0], &signs_view[0])
+        kernels.lay_signs(&self.c, &label_view[0], &signs_view[0])
 
     def run(self, int64_t times=1):
         """Take the step so many times; returns the summed loss."""

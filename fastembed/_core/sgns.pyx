@@ -16,7 +16,7 @@ from libc.math cimport isfinite
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from fastembed._core.job cimport Job, fe_job, fe_job_add, fe_job_stop, fe_job_take
-from fastembed._core.random cimport fe_alias, fe_alias_draw, fe_rng, fe_rng_at, fe_rng_below, fe_rng_keyed
+from fastembed._core.random cimport fe_alias, fe_alias_cell, fe_alias_draw, fe_rng, fe_rng_at, fe_rng_below, fe_rng_keyed, fe_rng_next
 from fastembed._core.simd cimport PAD, fe_loss, fe_step, kernels, lanes_padded, step_scratch
 
 cdef extern from "fe.h" nogil:
@@ -44,8 +44,7 @@ cdef struct Plan:                 # what all workers share and none changes, but
     float *outputs                # (V, D'), or (V - 1, D') inner nodes
     const fe_alias *noise         # (V,)
     const int64_t *path_offsets   # (V + 1,)
-    const int32_t *path_nodes
-    const float *path_signs       # -0.0 for label 1, 0.0 for label 0; FE_PAD more may be read
+    const int32_t *paths          # at each node of a path: 2 node + label
     int64_t tokens, sentences, chunk_tokens
     int32_t words
     int stride, width             # floats from row to row, and how many of them the kernels touch
@@ -73,6 +72,7 @@ cdef struct Scratch:              # what one worker owns
     float *mean                   # (2, D') the mean, and what it was before the step
     float *mean_row[1]
     int32_t *negatives            # (RING, negative)
+    uint64_t *draws               # (negative,) random numbers that the next centre's negatives will be made of
     float *signs                  # the labels, laid for the step; in negative sampling always label 1 for every input
 
 
@@ -140,35 +140,59 @@ cdef void keep_chunk(const Plan *plan, int64_t begin, int64_t end, Kept *kept) n
         s += 1
 
 
-cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
-    """Draw centre c's negatives and name the rows it will need, so that the step at hand fetches them."""
-    cdef Kept *kept = &scratch.kept
+cdef inline void draw(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """Draw the random numbers of centre c's negatives and fetch the cells of the alias table that they fall into."""
+    cdef int k
+    if c < scratch.kept.end:
+        for k in range(plan.negative):
+            scratch.draws[k] = fe_rng_next(&scratch.rng)
+            prefetch(fe_alias_cell(plan.noise, plan.words, scratch.draws[k]))
+
+
+cdef inline int upcoming_negatives(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """Settle centre c's negatives and name their rows and the word's own; returns how many."""
     cdef int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
-    cdef fe_step *step = &scratch.step
-    cdef int k, n = 0
+    cdef float **upcoming = scratch.step.upcoming
+    cdef int k
+    for k in range(plan.negative):
+        negatives[k] = fe_alias_draw(plan.noise, plan.words, scratch.draws[k])
+        upcoming[k] = plan.outputs + <int64_t>negatives[k] * plan.stride
+    upcoming[plan.negative] = plan.outputs + <int64_t>scratch.kept.rows[c] * plan.stride
+    draw(plan, scratch, c + 1)
+    return plan.negative + 1
+
+
+cdef inline int upcoming_path(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """Name the rows of centre c's path; returns how many. Paths, and where they begin, are fetched further ahead."""
+    cdef Kept *kept = &scratch.kept
+    cdef const int64_t *path = plan.path_offsets + kept.rows[c]
     cdef int64_t p
+    cdef int n = 0
+    if c + 2 * AHEAD < kept.n:
+        prefetch(plan.path_offsets + kept.rows[c + 2 * AHEAD])
+        p = plan.path_offsets[kept.rows[c + AHEAD]]
+        prefetch(plan.paths + p)
+        prefetch(plan.paths + p + PAD)
+    for p in range(path[0] + HOT_LEVELS, path[1]):
+        scratch.step.upcoming[n] = plan.outputs + <int64_t>(plan.paths[p] >> 1) * plan.stride
+        n += 1
+    return n
+
+
+cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """Name the rows that centre c will need, so that the step at hand fetches them."""
+    cdef Kept *kept = &scratch.kept
+    cdef fe_step *step = &scratch.step
     step.n_upcoming = 0
     if c >= kept.end:
         return
-    for k in range(plan.negative):
-        negatives[k] = fe_alias_draw(plan.noise, plan.words, &scratch.rng)
-        step.upcoming[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
-        n += 1
     if plan.hierarchical:
-        p = plan.path_offsets[kept.rows[c]]
-        prefetch(plan.path_signs + p)
-        if c + AHEAD < kept.n:
-            prefetch(plan.path_offsets + kept.rows[c + AHEAD])
-        for p in range(p + HOT_LEVELS, plan.path_offsets[kept.rows[c] + 1]):
-            step.upcoming[n] = plan.outputs + <int64_t>plan.path_nodes[p] * plan.stride
-            n += 1
+        step.n_upcoming = upcoming_path(plan, scratch, c)
     else:
-        step.upcoming[n] = plan.outputs + <int64_t>kept.rows[c] * plan.stride
-        n += 1
+        step.n_upcoming = upcoming_negatives(plan, scratch, c)
     if c + plan.window < kept.n:
-        step.upcoming[n] = plan.inputs + <int64_t>kept.rows[c + plan.window] * plan.stride
-        n += 1
-    step.n_upcoming = n
+        step.upcoming[step.n_upcoming] = plan.inputs + <int64_t>kept.rows[c + plan.window] * plan.stride
+        step.n_upcoming += 1
 
 
 cdef inline int gather_contexts(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -208,10 +232,10 @@ cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept
     cdef int64_t begin = plan.path_offsets[word]
     cdef int k, n = <int>(plan.path_offsets[word + 1] - begin)
     for k in range(n):
-        step.outputs[k] = plan.outputs + <int64_t>plan.path_nodes[begin + k] * plan.stride
+        step.outputs[k] = plan.outputs + <int64_t>(plan.paths[begin + k] >> 1) * plan.stride
     step.n_outputs = n
     step.n_signs = n * step.n_inputs
-    kernels.lay_signs(step, plan.path_signs + begin, scratch.signs)
+    kernels.lay_signs(step, plan.paths + begin, scratch.signs)
 
 
 cdef inline void gather_outputs(const Plan *plan, Scratch *scratch, int c, int inputs) noexcept nogil:
@@ -264,6 +288,7 @@ cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noex
     keep_chunk(plan, begin, end, &scratch.kept)
     scratch.rng = fe_rng_keyed(plan.seed, plan.epoch, 0x100 + <uint64_t>chunk)
     scratch.step.lr = plan.lr + (plan.min_lr - plan.lr) * progress
+    draw(plan, scratch, scratch.kept.begin)
     for c in range(scratch.kept.begin, scratch.kept.begin + AHEAD):
         look_ahead(plan, scratch, c)
     for c in range(scratch.kept.begin, scratch.kept.end):
@@ -310,6 +335,7 @@ cdef Worker new_worker(const Plan *plan):
     c.kept.first = <int32_t *>worker.room(tokens, np.int32)
     c.kept.last = <int32_t *>worker.room(tokens, np.int32)
     c.negatives = <int32_t *>worker.room(RING * max(1, plan.negative), np.int32)
+    c.draws = <uint64_t *>worker.room(max(1, plan.negative), np.uint64)
     c.contexts = <float **>worker.room(2 * plan.window, np.intp)
     c.mean = <float *>worker.room(2 * plan.stride, np.float32)
     c.mean_row[0] = c.mean
@@ -374,14 +400,14 @@ cdef class Trainer:
     def set_noise(self, const uint32_t[:, ::1] noise):
         self.plan.noise = <const fe_alias *>&noise[0, 0]
 
-    def set_paths(self, const int64_t[::1] offsets, const int32_t[::1] nodes, labels):
-        signs = np.zeros(len(labels) + PAD, np.float32)
-        signs[:len(labels)][labels != 0] = -0.0
-        cdef const float[::1] view = signs
-        self.held = (*self.held, signs)
+    def set_paths(self, const int64_t[::1] offsets, nodes, labels):
+        paths = np.zeros(len(nodes) + PAD, np.int32)
+        paths[:len(nodes)] = 2 * nodes + labels.astype(np.int32)
+        cdef const int32_t[::1] view = paths
+        self.held = (*self.held, paths)
         self.plan.hierarchical = True
         self.plan.negative = 0
-        self.plan.path_offsets, self.plan.path_nodes, self.plan.path_signs = &offsets[0], &nodes[0], &view[0]
+        self.plan.path_offsets, self.plan.paths = &offsets[0], &view[0]
         self.plan.longest_path = np.diff(offsets).max()
 
     def train(self, Job job, int64_t epoch, schedule, double[::1] loss, int64_t[::1] predictions):

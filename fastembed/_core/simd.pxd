@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
 
 cdef extern from "kernels.h" nogil:
@@ -26,7 +26,7 @@ cdef extern from "kernels.h" nogil:
         int lanes
         void (*step)(const fe_step *step, fe_loss *loss) noexcept nogil
         void (*settle)(fe_loss *loss) noexcept nogil
-        void (*lay_signs)(const fe_step *step, const float *signs, float *laid) noexcept nogil
+        void (*lay_signs)(const fe_step *step, const int32_t *labels, float *laid) noexcept nogil
         void (*mean)(const float *const *rows, int n, int width, float *pair) noexcept nogil
         void (*spread)(float *const *rows, int n, int width, const float *pair, float scale) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
