@@ -19,8 +19,7 @@ typedef struct fe_loss {
 typedef struct fe_step {
     float **inputs;     /* n_inputs rows (width,), updated */
     float **outputs;    /* n_outputs rows (width,), updated */
-    const float *signs; /* (n_outputs, n_inputs): -0.0 where the label is 1, 0.0 where it is 0 ... */
-    int n_signs;        /* ... for so many scores, and 0 for those behind; up to FE_PAD more are read */
+    const float *signs; /* (n_outputs, n_inputs): -0.0 where the label is 1, 0.0 where it is 0; FE_PAD more are read */
     int n_inputs, n_outputs;
     int width;        /* floats of a row that may differ from zero, a multiple of the table's lanes */
     float *scratch;   /* FE_STEP_SCRATCH(n_inputs, n_outputs, width) floats */

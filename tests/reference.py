@@ -121,12 +121,12 @@ def train_cbow(inputs, outputs, context, rows, labels, lr, share):
 def train_skipgram(inputs, outputs, context, rows, labels, lr, stay):
     """One step of skip-gram: all context words meet the centre word's outputs; returns the loss.
 
-    A row that comes twice takes part as it was or as it has become: csrc/step.inc keeps up to `stay` rows of one side
-    and goes through the other side's one by one.
+    A row that comes twice takes part as it was or as it has become: csrc/step.inc keeps the rows of the shorter side
+    if they are up to `stay`, and goes through the other side's one by one.
     """
     scores = inputs[context] @ outputs[rows].T  # (I, O)
     gradients = lr * (labels - 1 / (1 + np.exp(-scores)))
-    if len(context) <= stay:
+    if len(context) <= min(stay, len(rows)):
         meet(inputs, context, outputs, rows, gradients)
     elif len(rows) <= stay:
         meet(outputs, rows, inputs, context, gradients.T)

@@ -100,7 +100,7 @@ def test_loop_equals_reference(isa, case, hs):
     for epoch in range(2):
         before = epoch * len(ids)
         rates = settings | {
-            "stay": 10 if simd.lanes() == 16 else 6,
+            "stay": 10 if simd.lanes() == 16 else 8,
             "epoch": epoch,
             "lr": lambda p, b=before: LR + (LR / 10 - LR) * (b + p) / total,
         }

@@ -42,7 +42,7 @@ cdef class Step:
             self.c.inputs[k] = &inputs[input_rows[k], 0]
         for k in range(n_outputs):
             self.c.outputs[k] = &outputs[output_rows[k], 0]
-        self.c.signs, self.c.n_signs = &signs_view[0], n_inputs * n_outputs
+        self.c.signs = &signs_view[0]
         self.c.n_inputs, self.c.n_outputs, self.c.width, self.c.lr = n_inputs, n_outputs, width, lr
         kernels.lay_signs(&self.c, &label_view[0], &signs_view[0])
 

@@ -16,7 +16,8 @@ from libc.math cimport isfinite
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from fastembed._core.job cimport Job, fe_job, fe_job_add, fe_job_stop, fe_job_take
-from fastembed._core.random cimport fe_alias, fe_alias_cell, fe_alias_draw, fe_rng, fe_rng_at, fe_rng_below, fe_rng_keyed, fe_rng_next
+from fastembed._core.random cimport fe_alias, fe_alias_cell, fe_alias_draw
+from fastembed._core.random cimport fe_rng, fe_rng_at, fe_rng_below, fe_rng_keyed, fe_rng_next
 from fastembed._core.simd cimport PAD, fe_loss, fe_step, kernels, lanes_padded, step_scratch
 
 cdef extern from "fe.h" nogil:
@@ -73,7 +74,7 @@ cdef struct Scratch:              # what one worker owns
     float *mean_row[1]
     int32_t *negatives            # (RING, negative)
     uint64_t *draws               # (negative,) random numbers that the next centre's negatives will be made of
-    float *signs                  # the labels, laid for the step; in negative sampling always label 1 for every input
+    float *signs                  # (TOGETHER,) of label 1, the rest of label 0; or the labels of a path, laid for a step
 
 
 cdef inline bint stays(const Plan *plan, const fe_rng *coins, int64_t position) noexcept nogil:
@@ -222,7 +223,7 @@ cdef inline void gather_word(const Plan *plan, Scratch *scratch, int c) noexcept
         step.outputs[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
         n += negatives[k] != word
     step.n_outputs = n
-    step.n_signs = step.n_inputs
+    step.signs = scratch.signs + TOGETHER - step.n_inputs  # label 1 for every input, then label 0
 
 
 cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -234,7 +235,7 @@ cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept
     for k in range(n):
         step.outputs[k] = plan.outputs + <int64_t>(plan.paths[begin + k] >> 1) * plan.stride
     step.n_outputs = n
-    step.n_signs = n * step.n_inputs
+    step.signs = scratch.signs
     kernels.lay_signs(step, plan.paths + begin, scratch.signs)
 
 
@@ -339,15 +340,14 @@ cdef Worker new_worker(const Plan *plan):
     c.contexts = <float **>worker.room(2 * plan.window, np.intp)
     c.mean = <float *>worker.room(2 * plan.stride, np.float32)
     c.mean_row[0] = c.mean
-    c.signs = <float *>worker.room(inputs * (outputs if plan.hierarchical else 1) + 2 * PAD, np.float32)
+    c.signs = <float *>worker.room(inputs * outputs + TOGETHER + 2 * PAD, np.float32)
     c.step.inputs = &c.mean_row[0] if plan.cbow else c.contexts
     c.step.copies = <float **>worker.room(outputs, np.intp)
     c.step.outputs = <float **>worker.room(outputs + 1, np.intp)
     c.step.upcoming = <float **>worker.room(outputs + 1, np.intp)
     c.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
     c.step.width = plan.width
-    c.step.signs = c.signs
-    for i in range(inputs):
+    for i in range(TOGETHER):
         c.signs[i] = -0.0
     kernels.settle(&c.loss)
     return worker

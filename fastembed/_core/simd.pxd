@@ -9,7 +9,6 @@ cdef extern from "kernels.h" nogil:
         float **inputs
         float **outputs
         const float *signs
-        int n_signs
         float *scratch
         float **copies
         int n_inputs
