@@ -19,6 +19,7 @@ MODULES = {
     "tables": [],
     "encode": ["strmap.c", "merge.c", "tokens.c"],
     "nearest": [],
+    "spmm": [],
     "textvec": [],
 }
 

@@ -1,0 +1,282 @@
+"""The largest singular values of a sparse matrix and their vectors, by randomized block Lanczos iteration.
+
+From a random block X the iteration builds an orthonormal basis of the span of X, MX, M²X, ..., with M = A Aᵀ, or M = A
+where A is symmetric, and takes from this space what is nearest to singular vectors (Rayleigh and Ritz). Subspace
+iteration, the usual randomized method, keeps the last of these powers alone; with all of them the same accuracy takes
+far fewer products (Musco and Musco 2015, "Randomized Block Krylov Methods for Stronger and Faster Approximate Singular
+Value Decomposition"; Golub and Underwood 1977, "The Block Lanczos Method for Computing Eigenvalues").
+
+A product with b columns costs 2 b flops a stored number, twice where A is not symmetric; keeping the basis of s vectors
+orthogonal costs 2 n s² in all, which is dense and quick. Blocks are as narrow as a cache line (16 floats): the narrower
+they are, the smaller the basis that is needed. It came to about 3 k vectors for k values of word matrices.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import memory, parallel
+from .._core.job import Job
+from ..blas import one_thread
+from ..errors import ParameterError
+from .progress import LOG
+
+_PANEL = 4096  # rows that a thread works on at once
+_SLAB = 128  # basis vectors in one array
+_SAFE = 0.01  # of its length has to be left of a block, or it is made orthogonal twice
+_DOUBLE = 1 << 20  # matrices with fewer numbers are treated in double precision: it costs nothing there
+
+
+@dataclass
+class Triplets:
+    """The k largest singular values (k,), descending, and their vectors left (n, k), right (m, k), of length 1."""
+
+    left: np.ndarray
+    values: np.ndarray
+    right: np.ndarray
+
+
+def triplets(matrix, k, *, tol=0.05, seed=1, symmetric=False, watch=None):
+    """The Triplets of a Matrix, the same for any number of threads.
+
+    Parameters
+    ----------
+    matrix : Matrix (n, m)
+    k : how many, at most min(n, m).
+    tol : stop when ‖M u − μ u‖ <= tol μ for each pair (μ = s², or s where A is symmetric). The relative error of a
+        singular value s is about the square of that share over that of the gap to those that were not asked for.
+    seed : of the first block.
+    symmetric : the matrix is; then a product with it is half the work.
+    watch : callable(size of the basis, singular values (k,), worst share), called now and then.
+
+    The sign of each pair makes the right vector's largest entry positive. A value that occurs more often than a block
+    is wide may be found too few times. Raises ParameterError if k is larger than the rank.
+    """
+    if k > min(matrix.shape):
+        raise ParameterError(f"{k} singular values were asked of a matrix of {matrix.shape[0]} x {matrix.shape[1]}")
+    dtype = matrix.dtype
+    if len(matrix.values) < _DOUBLE:
+        matrix = matrix.as_type(np.float64)
+    with one_thread():
+        turned = matrix if symmetric else matrix.transposed()
+        swap = matrix.shape[0] > matrix.shape[1]
+        lanczos = Lanczos(*((turned, matrix) if swap else (matrix, turned)), seed, symmetric)
+        found = _completed(lanczos, *_converged(lanczos, k, tol, watch))
+    if swap:
+        found = Triplets(found.right, found.values, found.left)
+    _check_rank(found.values, matrix)
+    peaks = found.right[np.abs(found.right).argmax(0), np.arange(k)]
+    signs = np.where(peaks < 0, -1, 1).astype(dtype)
+    left, right = found.left.astype(dtype, copy=False) * signs, found.right.astype(dtype, copy=False) * signs
+    return Triplets(left, found.values.astype(dtype), right)
+
+
+def _converged(lanczos, k, tol, watch):
+    """Iterate until k pairs are good enough -> eigenvalues (k,) of M and their vectors' coefficients in the basis."""
+    limit, due = 8 * k + 128, min(k + k // 2, lanczos.length)
+    while True:
+        lanczos.step()
+        if lanczos.size < due and not lanczos.exhausted:
+            continue
+        values, coefficients, residuals = lanczos.ritz(k)
+        share = float((residuals / np.maximum(np.abs(values), np.finfo(float).tiny)).max())
+        if watch is not None:
+            watch(lanczos.size, lanczos.singular(values), share)
+        if share <= tol or lanczos.exhausted:
+            return values, coefficients
+        if lanczos.size >= limit:
+            LOG.warning("the last of %d singular values are not accurate: their residual is %.2g of them", k, share)
+            return values, coefficients
+        due = lanczos.size + (lanczos.width if share < 3 * tol else lanczos.size // 8)
+
+
+def _completed(lanczos, values, coefficients):
+    """Triplets (of lanczos.matrix) from eigenvalues of M and coefficients: the right vectors are Aᵀ u / s."""
+    left = lanczos.combined(coefficients)
+    if lanczos.symmetric:
+        return Triplets(left, np.abs(values), left * np.where(values < 0, -1, 1).astype(left.dtype))
+    turned, width = lanczos.turned, lanczos.width
+    right = np.empty((turned.shape[0], len(values)), left.dtype)
+    block, out = (memory.zeros((length, width), left.dtype) for length in (turned.shape[1], turned.shape[0]))
+    for first in range(0, len(values), width):
+        columns = slice(first, min(first + width, len(values)))
+        block[:] = 0
+        block[:, : columns.stop - first] = left[:, columns]
+        turned.times(block, out)
+        right[:, columns] = out[:, : columns.stop - first]
+    # ‖Aᵀu‖ is more accurate than the root of an eigenvalue of A Aᵀ where that is small against the first
+    lengths = np.sqrt(np.einsum("ij,ij->j", right, right, dtype=np.float64))
+    right /= np.maximum(lengths, np.finfo(right.dtype).tiny).astype(right.dtype)
+    order = np.argsort(-lengths, kind="stable")
+    if (order != np.arange(len(order))).any():
+        left, right, lengths = left[:, order], right[:, order], lengths[order]
+    return Triplets(left, lengths, right)
+
+
+def _check_rank(values, matrix):
+    """ParameterError if the last values are zero but for rounding."""
+    noise = 4 * np.finfo(matrix.dtype).eps * max(matrix.shape) ** 0.5 * values[0]
+    rank = int((values > noise).sum())
+    if rank < len(values):
+        size = f"{matrix.shape[0]} x {matrix.shape[1]}"
+        raise ParameterError(f"{len(values)} singular values were asked of a matrix of {size} whose rank is {rank}")
+
+
+class Lanczos:
+    """The basis, orthonormal, and M seen from inside it.
+
+    Parameters
+    ----------
+    matrix, turned : A (n, m) and its transpose, Matrix both; n is the length of a basis vector.
+    seed : of the first block.
+    symmetric : M is A, else A Aᵀ.
+    """
+
+    def __init__(self, matrix, turned, seed, symmetric):
+        self.matrix, self.turned, self.symmetric = matrix, turned, symmetric
+        self.length, self.width, self.dtype = matrix.shape[0], matrix.width, matrix.dtype
+        self.size = 0  # basis vectors whose products with M are known
+        self._random = np.random.default_rng(seed)
+        self._slabs, self._known = [], 0  # the basis in arrays (_SLAB, n); vectors in it
+        self._columns = []  # M seen from inside: for each block its columns (vectors known then, of the block), float64
+        self._edge = np.zeros((0, self.width))  # R (next block, b): what M makes of the last block beyond the basis
+        self._block, self._image = (memory.zeros((self.length, self.width), self.dtype) for _ in range(2))
+        self._between = None if symmetric else memory.zeros((matrix.shape[1], self.width), self.dtype)
+        self._eps = float(np.finfo(self.dtype).eps)
+        self._scale = 0.0  # largest length of a product so far
+        self._next = self._orthonormal(0.0, 0.0)[0]
+
+    @property
+    def exhausted(self):
+        """Whether the basis is the whole space, so that nothing is approximate."""
+        return self._next == 0
+
+    def step(self):
+        """Multiply the newest block by M and add what is new to the basis."""
+        self._append()
+        if self.symmetric:
+            self.matrix.times(self._block, self._image)
+        else:
+            self.turned.times(self._block, self._between)
+            self.matrix.times(self._between, self._image)
+        self._block, self._image = self._image, self._block
+        inside = self._project()
+        self._columns.append(inside[:, : self._next])
+        length = float(np.sqrt(np.square(inside).sum(0).max()))
+        self._scale = max(self._scale, length)
+        self.size = self._known
+        self._next, self._edge = self._orthonormal(10 * self._eps * self._scale, _SAFE * length)
+
+    def ritz(self, k):
+        """The k eigenvalues of M seen from inside that are largest, coefficients (size, k), lengths of residuals (k,)."""
+        inside, first = np.zeros((self.size, self.size)), 0
+        for columns in self._columns:
+            rows, count = columns.shape
+            inside[:rows, first : first + count] = columns
+            first += count
+        values, vectors = np.linalg.eigh(inside, UPLO="U")
+        best = np.argsort(-np.abs(values), kind="stable")[:k]
+        newest = self._columns[-1].shape[1]
+        beyond = self._edge[:, :newest] @ vectors[-newest:, best]
+        return values[best], vectors[:, best], np.sqrt(np.square(beyond).sum(0))
+
+    def singular(self, values):
+        """Singular values of A from eigenvalues of M."""
+        return np.abs(values) if self.symmetric else np.sqrt(np.maximum(values, 0))
+
+    def combined(self, coefficients):
+        """Sums of basis vectors (n, k) with coefficients (size, k)."""
+        coefficients = coefficients.astype(self.dtype)
+        out = np.empty((self.length, coefficients.shape[1]), self.dtype)
+
+        def panel(rows):
+            total = 0
+            for first, slab in self._filled(len(coefficients)):
+                total = total + slab[:, rows].T @ coefficients[first : first + len(slab)]
+            out[rows] = total
+
+        self._panels(panel)
+        return out
+
+    # -- the newest block: self._block (n, b), its first self._next columns are in use
+
+    def _append(self):
+        """The newest block becomes part of the basis."""
+        for column in range(self._next):
+            if self._known % _SLAB == 0:
+                self._slabs.append(memory.zeros((_SLAB, self.length), self.dtype))
+            self._slabs[-1][self._known % _SLAB] = self._block[:, column]
+            self._known += 1
+
+    def _filled(self, count):
+        """(first, vectors (≤ _SLAB, n)) of the first ``count`` basis vectors."""
+        for number, slab in enumerate(self._slabs[: -(-count // _SLAB)]):
+            yield number * _SLAB, slab[: count - number * _SLAB]
+
+    def _project(self):
+        """Take the basis' part out of the block; returns its coefficients (known, b) float64."""
+
+        def measure(rows):
+            return np.concatenate([slab[:, rows] @ self._block[rows] for _, slab in self._filled(self._known)])
+
+        inside = sum(self._panels(measure), np.zeros((self._known, self.width)))
+        coefficients = inside.astype(self.dtype)
+
+        def subtract(rows):
+            for first, slab in self._filled(self._known):
+                self._block[rows] -= slab[:, rows].T @ coefficients[first : first + len(slab)]
+
+        self._panels(subtract)
+        return inside
+
+    def _orthonormal(self, floor, safe):
+        """Make the block orthonormal and orthogonal to the basis -> (columns in use, R (columns, b): old = new R).
+
+        What is shorter than ``floor`` counts as zero, and random vectors take its place: the span of the powers ends
+        there. If something shorter than ``safe`` is made longer, so are the rounding errors along the basis.
+        """
+        room = min(self.width, self.length - self._known)
+        used, change, least = self._normalise(floor)
+        again = least < safe
+        if used < room:
+            self._block[:, used:room] = self._random.standard_normal((self.length, room - used)) / self.length**0.5
+            change = np.concatenate([change, np.zeros((room - used, self.width))])
+            again = True
+        for _ in range(2 if again else 0):
+            if self._known:
+                self._project()
+            used, more, _ = self._normalise(10 * self._eps)
+            change = more[:, : len(change)] @ change
+        return used, change
+
+    def _normalise(self, floor):
+        """Make the block's columns orthonormal -> (columns left, R (columns, b): old = new R, the least length)."""
+
+        def gram(rows):
+            part = self._block[rows].astype(np.float64)
+            return part.T @ part
+
+        squares, directions = np.linalg.eigh(sum(self._panels(gram)))
+        room = min(self.width, self.length - self._known)
+        kept = np.flatnonzero(squares > floor**2)[::-1][:room]
+        lengths, directions = np.sqrt(squares[kept]), directions[:, kept]
+        change = np.zeros((self.width, self.width), self.dtype)
+        change[:, : len(kept)] = directions / lengths
+
+        def apply(rows):
+            self._block[rows] = self._block[rows] @ change
+
+        self._panels(apply)
+        return len(kept), lengths[:, None] * directions.T, min(lengths, default=0.0)
+
+    def _panels(self, function):
+        """[function(slice of rows) for each panel], by all threads; what a panel gives does not depend on them."""
+        bounds = range(0, self.length, _PANEL)
+        results = [None] * len(bounds)
+
+        def work(job, number):
+            while (panel := job.take()) >= 0:
+                results[panel] = function(slice(bounds[panel], min(bounds[panel] + _PANEL, self.length)))
+
+        parallel.run(work, Job(len(bounds)), min(self.matrix.threads, len(bounds)))
+        return results
