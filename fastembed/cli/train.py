@@ -30,13 +30,13 @@ _CORPUS = ("corpus", "tokenizer", "lowercase", "cache_dir", "errors")
 
 
 class Models(Group):
-    """One command for each registered model, in lower case."""
+    """One command for each registered model with vectors, in lower case."""
 
     def list_commands(self, context):
-        return models.names()
+        return models.names("vectors")
 
     def get_command(self, context, name):
-        return train_command(name, models.get(name)) if name in models.names() else None
+        return train_command(name, models.get(name)) if name in models.names("vectors") else None
 
 
 @click.command(cls=Models)
