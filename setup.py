@@ -20,6 +20,7 @@ MODULES = {
     "encode": ["strmap.c", "merge.c", "tokens.c"],
     "nearest": [],
     "spmm": [],
+    "pmi": [],
     "textvec": [],
 }
 

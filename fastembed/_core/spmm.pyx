@@ -10,13 +10,16 @@ ctypedef fused real:
 
 
 def multiply(
-    Job job, const int64_t[::1] bounds, const int64_t[::1] offsets, const int32_t[::1] columns, const real[::1] values,
-    const real[:, ::1] block, real[:, ::1] out
+    Job job, const int64_t[::1] bounds, tuple places, const real[::1] values, const real[:, ::1] block,
+    real[:, ::1] out
 ):
     """out = matrix @ block; chunk c of the job is the rows bounds[c]..bounds[c + 1].
 
-    matrix (n, m) as offsets (n + 1,), columns, values; block (m, one cache line)  # in;  out (n, one cache line)  # out
+    places: offsets (n + 1,) and columns of the matrix (n, m), values, block (m, one cache line)  # in
+    out (n, one cache line)  # out
     """
+    cdef const int64_t[::1] offsets = places[0]
+    cdef const int32_t[::1] columns = places[1]
     cdef int64_t chunk
     cdef fe_sparse_float singles
     cdef fe_sparse_double doubles

@@ -7,8 +7,10 @@ from ..errors import FormatError
 MODELS = {  # name -> (family, module, class)
     "skipgram": ("vectors", "word2vec", "SkipGram"),
     "cbow": ("vectors", "word2vec", "CBOW"),
+    "truncated-svd": ("matrix", "truncated", "TruncatedSVD"),
 }
-# A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``.
+# A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``;
+# "matrix" are fitted to a matrix of numbers instead of text.
 
 
 def names(family=None):

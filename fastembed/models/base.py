@@ -3,6 +3,7 @@
 import inspect
 import json
 
+from .._version import __version__
 from ..errors import NotFittedError, ParameterError
 from ..io import native
 from .parameters import Parameter
@@ -78,6 +79,8 @@ class Estimator:
     def _meta(self):
         """The texts that every saved model carries besides its arrays."""
         return {
+            "fastembed": "1",
+            "version": __version__,
             "class": type(self).__name__,
             "params": json.dumps(self.get_params(), default=_plain),
             "history": json.dumps(self.history, default=_plain),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import parallel
+from .. import memory, parallel
 from .._core import spmm
 from .._core.job import Job
 from ..errors import ParameterError
@@ -28,7 +28,7 @@ class Matrix:
         self.dtype, self.width = values.dtype, LINE // values.dtype.itemsize
         chunks = int(min(_CHUNKS, max(1, len(values) // _CHUNK)))
         inner = np.searchsorted(offsets, np.linspace(0, len(values), chunks + 1)[1:-1])
-        self._bounds = np.unique(np.concatenate([[0], inner, [shape[0]]])).astype(np.int64)
+        self.bounds = np.unique(np.concatenate([[0], inner, [shape[0]]])).astype(np.int64)
 
     @classmethod
     def of(cls, matrix, threads=None, dtype=None):
@@ -41,7 +41,7 @@ class Matrix:
         try:
             rows = sparse.csr_matrix(matrix)
         except (TypeError, ValueError) as error:
-            raise ParameterError(f"a matrix of numbers is needed, not {type(matrix).__name__} ({error})") from error
+            raise ParameterError(f"a matrix of numbers is needed, not {type(matrix).__name__}") from error
         if rows.dtype.kind not in "fiub":
             raise ParameterError(f"a matrix of real numbers is needed, not of {rows.dtype}")
         dtype = dtype or (np.float32 if rows.dtype == np.float32 else np.float64)
@@ -55,25 +55,48 @@ class Matrix:
         parts = (self.values[k : k + (1 << 20)].astype(np.float64) for k in range(0, len(self.values), 1 << 20))
         return float(sum(part @ part for part in parts))
 
+    def column_sums(self):
+        """Sums (m,) of the columns, float64, added up from the first row to the last."""
+        return self._scipy().T @ np.ones(self.shape[0])
+
+    def row_sums(self):
+        """Sums (n,) of the rows, float64, added up from the first column to the last."""
+        return self._scipy() @ np.ones(self.shape[1])
+
     def as_type(self, dtype):
         """The same matrix with values of another type."""
         return Matrix(self.offsets, self.columns, self.values.astype(dtype, copy=False), self.shape, self.threads)
 
     def transposed(self):
         """The transpose, with rows of its own."""
-        from scipy import sparse
-
-        turned = sparse.csr_matrix((self.values, self.columns, self.offsets), self.shape, copy=False).T.tocsr()
+        turned = self._scipy().T.tocsr()
         columns = turned.indices.astype(np.int32, copy=False)
         offsets = turned.indptr.astype(np.int64, copy=False)
         return Matrix(offsets, columns, turned.data, turned.shape, self.threads)
 
+    def _scipy(self):
+        from scipy import sparse
+
+        return sparse.csr_matrix((self.values, self.columns, self.offsets), self.shape, copy=False)
+
+    def product(self, dense):
+        """self @ dense (m, k) -> (n, k), a few columns at a time."""
+        (rows, inner), count = self.shape, dense.shape[1]
+        result = np.empty((rows, count), self.dtype)
+        block, out = memory.zeros((inner, self.width), self.dtype), memory.zeros((rows, self.width), self.dtype)
+        for first in range(0, count, self.width):
+            columns = slice(first, min(first + self.width, count))
+            block[:, : columns.stop - first] = dense[:, columns]
+            self.times(block, out)
+            result[:, columns] = out[:, : columns.stop - first]
+        return result
+
     def times(self, block, out):
         """out (n, width) = self @ block (m, width)."""
-        job = Job(len(self._bounds) - 1)
+        job = Job(len(self.bounds) - 1)
 
         def work(job, number):
-            spmm.multiply(job, self._bounds, self.offsets, self.columns, self.values, block, out)
+            spmm.multiply(job, self.bounds, (self.offsets, self.columns), self.values, block, out)
 
         parallel.run(work, job, min(self.threads, job.chunks))
 
