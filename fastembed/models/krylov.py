@@ -25,6 +25,7 @@ from .progress import LOG
 _PANEL = 4096  # rows that a thread works on at once
 _SLAB = 128  # basis vectors in one array
 _SAFE = 0.01  # of its length has to be left of a block, or it is made orthogonal twice
+_SMALL = 512  # rows of a matrix whose singular values are all computed: also those that are equal, exactly
 _DOUBLE = 1 << 20  # matrices with fewer numbers are treated in double precision: it costs nothing there
 
 
@@ -50,8 +51,8 @@ def triplets(matrix, k, *, tol=1e-3, seed=1, watch=None):
     seed : of the first block.
     watch : callable(size of the basis, singular values (k,), the largest residual's share), called now and then.
 
-    The sign of each pair makes the right vector's largest entry positive. A value that occurs more often than a block
-    is wide may be found too few times. Raises ParameterError if k is larger than the rank.
+    The sign of each pair makes the right vector's largest entry positive. In a matrix of more than 512 rows and columns
+    a value that occurs more than 8 times may be found too few times. Raises ParameterError if k is larger than the rank.
     """
     if k > min(matrix.shape):
         raise ParameterError(f"{k} singular values were asked of a matrix of {matrix.shape[0]} x {matrix.shape[1]}")
@@ -60,8 +61,13 @@ def triplets(matrix, k, *, tol=1e-3, seed=1, watch=None):
         matrix = matrix.as_type(np.float64)
     with one_thread():
         turned, swap = matrix.transposed(), matrix.shape[0] > matrix.shape[1]
-        lanczos = Lanczos(*((turned, matrix) if swap else (matrix, turned)), seed)
-        found = _completed(lanczos, _converged(lanczos, k, tol, watch))
+        sides = (turned, matrix) if swap else (matrix, turned)
+        if min(matrix.shape) <= _SMALL:
+            left = _all(*sides)[:, :k]
+        else:
+            lanczos = Lanczos(*sides, seed)
+            left = lanczos.combined(_converged(lanczos, k, tol, watch))
+        found = _completed(sides[1], left)
     if swap:
         found = Triplets(found.right, found.values, found.left)
     _check_rank(found.values, matrix)
@@ -93,10 +99,18 @@ def _converged(lanczos, k, tol, watch):
         due = lanczos.size + (lanczos.width if worst < 3 else lanczos.size // 8)
 
 
-def _completed(lanczos, coefficients):
-    """Triplets (of lanczos.matrix) from the left vectors' coefficients: the right ones are Aᵀ u / s."""
-    left = lanczos.combined(coefficients)
-    right = lanczos.turned.product(left)
+def _all(matrix, turned):
+    """The left singular vectors of a small A (n, n), the first one's value the largest."""
+    unit, square = np.eye(matrix.shape[0], dtype=matrix.dtype), np.empty((matrix.shape[0],) * 2)
+    for first in range(0, len(unit), matrix.width):
+        columns = slice(first, first + matrix.width)
+        square[:, columns] = matrix.product(turned.product(unit[:, columns]))
+    return np.linalg.eigh(square)[1][:, ::-1].astype(matrix.dtype)
+
+
+def _completed(turned, left):
+    """Triplets of A from its transpose and left vectors (n, k): the right ones are Aᵀ u / s."""
+    right = turned.product(left)
     # ‖Aᵀu‖ is more accurate than the root of an eigenvalue of A Aᵀ where that is small against the first
     lengths = np.sqrt(np.einsum("ij,ij->j", right, right, dtype=np.float64))
     right /= np.maximum(lengths, np.finfo(right.dtype).tiny).astype(right.dtype)
