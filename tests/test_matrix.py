@@ -69,7 +69,13 @@ def test_transpose_sums_and_norm():
 
 def test_what_scipy_takes_is_taken():
     dense = np.array([[0, 2], [3, 0]])
-    for given in (dense, dense.tolist(), sparse.coo_array(dense), sparse.csc_matrix(dense, dtype=np.float32), dense > 1):
+    for given in (
+        dense,
+        dense.tolist(),
+        sparse.coo_array(dense),
+        sparse.csc_matrix(dense, dtype=np.float32),
+        dense > 1,
+    ):
         expected = np.array(given.toarray() if sparse.issparse(given) else given, float)
         np.testing.assert_array_equal(Matrix.of(given).product(np.eye(2)), expected)
     assert Matrix.of(dense).dtype == np.float64 and Matrix.of(dense.astype(np.float32)).dtype == np.float32

@@ -26,7 +26,8 @@ def option(name, parameter):
     if parameter.kind is bool:
         return click.Option([name, f"--{flag}/--no-{flag}"], **shared)
     names = [name, f"--{flag}"] + ([FASTTEXT[name]] if name in FASTTEXT else [])
-    return click.Option(names, type=parameter.kind, **shared)
+    choices = getattr(parameter, "choices", None)
+    return click.Option(names, type=click.Choice(choices) if choices else parameter.kind, **shared)
 
 
 def corpus_options(command):

@@ -7,6 +7,7 @@ from ..errors import FormatError
 MODELS = {  # name -> (family, module, class)
     "skipgram": ("vectors", "word2vec", "SkipGram"),
     "cbow": ("vectors", "word2vec", "CBOW"),
+    "svd": ("vectors", "svd", "SVDEmbedding"),
     "truncated-svd": ("matrix", "truncated", "TruncatedSVD"),
 }
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``;

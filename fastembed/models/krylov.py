@@ -3,13 +3,13 @@
 From a random block X the iteration builds an orthonormal basis of the span of X, MX, M²X, ..., with M = A Aᵀ, and takes
 from this space what is nearest to singular vectors (Rayleigh and Ritz). Subspace iteration, the usual randomized
 method, keeps the last of these powers alone; with all of them the same accuracy takes far fewer products (Musco and
-Musco 2015, "Randomized Block Krylov Methods for Stronger and Faster Approximate Singular Value Decomposition"; Golub and
-Underwood 1977, "The Block Lanczos Method for Computing Eigenvalues").
+Musco 2015, "Randomized Block Krylov Methods for Stronger and Faster Approximate Singular Value Decomposition"; Golub
+and Underwood 1977, "The Block Lanczos Method for Computing Eigenvalues").
 
-A basis of s vectors costs 4 s flops a stored number and, to be kept orthogonal, 2 n s², which are dense and quick. Blocks
-are as narrow as a cache line (16 floats): the narrower, the smaller the basis that is needed. It came to 3 k to 4 k
-vectors for k values of word matrices. For a symmetric A the powers of A alone would do, with one product each instead of
-two, but 1.5 times as many of them: this was no faster where a row holds 100 numbers, and hardly where it holds 300.
+A basis of s vectors costs 4 s flops a stored number and, to be kept orthogonal, 2 n s², which are dense and quick.
+Blocks are as narrow as a cache line (16 floats): the narrower, the smaller the basis that is needed. It came to 3 k to
+4 k vectors for k values of word matrices. For a symmetric A the powers of A alone would do, with one product each
+instead of two, but 1.5 times as many of them: slower where a row holds 100 numbers, as fast where it holds 300.
 """
 
 from dataclasses import dataclass
@@ -38,24 +38,26 @@ class Triplets:
     right: np.ndarray
 
 
-def triplets(matrix, k, *, tol=1e-3, seed=1, watch=None):
+def triplets(matrix, k, *, tol=1e-3, seed=1, watch=None, name="k"):
     """The Triplets of a Matrix, the same for any number of threads.
 
     Parameters
     ----------
     matrix : Matrix (n, m)
     k : how many, at most min(n, m).
-    tol : relative error of the first half of the values, at most; the iteration stops when the residuals ‖A Aᵀ u − s² u‖
-        bound it, and when those of the other half are at most 50 tol of their s² (the error of a value is then about
-        the square of this share by that of the gap to the values not asked for).
+    tol : relative error of the first half of the values, at most; the iteration stops when the residuals
+        ‖A Aᵀ u − s² u‖ bound it, and when those of the other half are at most 50 tol of their s² (the error of a value
+        is then about the square of this share by that of the gap to the values not asked for).
     seed : of the first block.
     watch : callable(size of the basis, singular values (k,), the largest residual's share), called now and then.
 
+    name : what messages call k.
+
     The sign of each pair makes the right vector's largest entry positive. In a matrix of more than 512 rows and columns
-    a value that occurs more than 8 times may be found too few times. Raises ParameterError if k is larger than the rank.
+    a value that occurs more than 8 times may be found too few times. Raises ParameterError if the rank is below k.
     """
     if k > min(matrix.shape):
-        raise ParameterError(f"{k} singular values were asked of a matrix of {matrix.shape[0]} x {matrix.shape[1]}")
+        raise ParameterError(f"{name}={k}: the matrix ({_size(matrix)}) has {min(matrix.shape)} singular values")
     dtype = matrix.dtype
     if len(matrix.values) < _DOUBLE:
         matrix = matrix.as_type(np.float64)
@@ -70,7 +72,11 @@ def triplets(matrix, k, *, tol=1e-3, seed=1, watch=None):
         found = _completed(sides[1], left)
     if swap:
         found = Triplets(found.right, found.values, found.left)
-    _check_rank(found.values, matrix)
+    rank = _rank(found.values, matrix)
+    if rank < k:
+        raise ParameterError(f"{name}={k}: the matrix ({_size(matrix)}) has rank {rank}, the other values are zero")
+    if watch is not None and min(matrix.shape) <= _SMALL:
+        watch(min(matrix.shape), found.values, 0.0)
     peaks = found.right[np.abs(found.right).argmax(0), np.arange(k)]
     signs = np.where(peaks < 0, -1, 1).astype(dtype)
     left, right = found.left.astype(dtype, copy=False) * signs, found.right.astype(dtype, copy=False) * signs
@@ -120,13 +126,14 @@ def _completed(turned, left):
     return Triplets(left, lengths, right)
 
 
-def _check_rank(values, matrix):
-    """ParameterError if the last values are zero but for rounding."""
+def _rank(values, matrix):
+    """How many of the values are not zero but for rounding."""
     noise = 4 * np.finfo(matrix.dtype).eps * max(matrix.shape) ** 0.5 * values[0]
-    rank = int((values > noise).sum())
-    if rank < len(values):
-        size = f"{matrix.shape[0]} x {matrix.shape[1]}"
-        raise ParameterError(f"{len(values)} singular values were asked of a matrix of {size} whose rank is {rank}")
+    return int((values > noise).sum())
+
+
+def _size(matrix):
+    return f"{matrix.shape[0]} x {matrix.shape[1]}"
 
 
 class Lanczos:
@@ -171,7 +178,7 @@ class Lanczos:
         self._next, self._edge = self._orthonormal(10 * self._eps * self._scale, _SAFE * length)
 
     def ritz(self, k):
-        """The k eigenvalues of M seen from inside that are largest, coefficients (size, k), lengths of residuals (k,)."""
+        """The k largest eigenvalues of M seen from inside, coefficients (size, k), lengths of the residuals (k,)."""
         inside, first = np.zeros((self.size, self.size)), 0
         for columns in self._columns:
             rows, count = columns.shape

@@ -37,7 +37,7 @@ class Parameter:
         """Raise ParameterError unless value is allowed."""
         if value is None and self.optional:
             return
-        if not self.fits(value) or not self.low <= value <= self.high:
+        if not self.fits(value) or not self.within(value):
             raise ParameterError(f"{name}={value!r}: give {self.wanted}{self.range()}")
 
     def range(self):
@@ -52,6 +52,10 @@ class Parameter:
     def fits(self, value):
         """Whether value has the right type."""
         return isinstance(value, self.kind)
+
+    def within(self, value):
+        """Whether a value of the right type lies between the bounds."""
+        return self.low <= value <= self.high
 
 
 class Whole(Parameter):
@@ -87,3 +91,19 @@ class Switch(Parameter):
 
     def fits(self, value):
         return isinstance(value, (bool, np.bool_))
+
+
+@dataclass(frozen=True)
+class Choice(Parameter):
+    """One of several names."""
+
+    choices: tuple = ()
+
+    kind = str
+
+    @property
+    def wanted(self):
+        return " or ".join(repr(choice) for choice in self.choices)
+
+    def within(self, value):
+        return value in self.choices

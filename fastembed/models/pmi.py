@@ -1,7 +1,7 @@
 """Pointwise mutual information: how much more often than chance two words meet, from a co-occurrence matrix.
 
-With n(w, c) the count of a pair, N the sum of all counts, n(w) that of a row and n(c) that of a column (Church and Hanks
-1990, "Word Association Norms, Mutual Information, and Lexicography"; Levy, Goldberg and Dagan 2015, "Improving
+With n(w, c) the count of a pair, N the sum of all counts, n(w) that of a row and n(c) that of a column (Church and
+Hanks 1990, "Word Association Norms, Mutual Information, and Lexicography"; Levy, Goldberg and Dagan 2015, "Improving
 Distributional Similarity with Lessons Learned from Word Embeddings"):
 
     pmi(w, c) = log n(w, c) - log n(w) - log q(c),   q(c) = n(c)^cds / sum over c' of n(c')^cds

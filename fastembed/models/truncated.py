@@ -63,15 +63,12 @@ class TruncatedSVD(Estimator):
         """Find the components of X and return its rows as vectors (n, k): U diag(s)."""
         self.check_params()
         start, k, matrix = time.perf_counter(), int(self.n_components), Matrix.of(X, self.threads)
-        if k > min(matrix.shape):
-            size = f"{matrix.shape[0]} x {matrix.shape[1]}"
-            raise ParameterError(f"n_components={k}: a matrix of {size} has no more than {min(matrix.shape)}")
         figures = {}
 
         def watch(size, values, share):
             figures.update(basis=size, residual=share)
 
-        found = triplets(matrix, k, tol=self.tol, seed=int(self.seed), watch=watch)
+        found = triplets(matrix, k, tol=self.tol, seed=int(self.seed), watch=watch, name="n_components")
         rows = found.left * found.values
         variance = rows.var(0, dtype=np.float64)
         whole = matrix.norm2 / matrix.shape[0] - float(np.square(matrix.column_sums() / matrix.shape[0]).sum())
@@ -86,7 +83,9 @@ class TruncatedSVD(Estimator):
         components = self._fitted(self.components_)
         matrix = Matrix.of(X, self.threads, components.dtype)
         if matrix.shape[1] != self.n_features_in_:
-            raise ParameterError(f"X has {matrix.shape[1]} columns, this TruncatedSVD was fitted to {self.n_features_in_}")
+            raise ParameterError(
+                f"X has {matrix.shape[1]} columns, this TruncatedSVD was fitted to {self.n_features_in_}"
+            )
         return matrix.product(components.T)
 
     def inverse_transform(self, X):

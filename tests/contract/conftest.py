@@ -1,10 +1,11 @@
 """A small model of every kind, and a text that is enough for each."""
 
+import numpy as np
 import pytest
 
 from fastembed import models
 
-SMALL = {"dim": 8, "min_count": 1, "epochs": 2, "threads": 1}  # a model takes those that it has
+SMALL = {"dim": 8, "min_count": 1, "epochs": 2, "n_components": 3, "threads": 1}  # a model takes those that it has
 
 
 @pytest.fixture(params=models.names())
@@ -19,5 +20,8 @@ def small(kind):
 
 
 @pytest.fixture
-def text():
+def text(kind):
+    """What the model is fitted to: text, or numbers."""
+    if kind in map(models.get, models.names("matrix")):
+        return np.random.default_rng(0).random((20, 9))
     return ["the cat sat on the mat", "the dog sat on the log", "a cat and a dog and a mat"] * 30

@@ -23,15 +23,20 @@ def needs(kind, name):
         pytest.skip(f"{kind.__name__} has no parameter {name}")
 
 
+def brief(kind):
+    """The parameter that makes training short, where there is one."""
+    return {"epochs": 1} if "epochs" in kind.parameters else {}
+
+
 def test_scikit_learn_tools(kind):
     base = pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
     pipeline = pytest.importorskip("sklearn.pipeline")
     model = kind(dim=7)
     assert base.clone(model).get_params() == model.get_params()
     search = pytest.importorskip("sklearn.model_selection")
-    grid = search.GridSearchCV(kind(min_count=1, epochs=1), {"dim": [4, 5]}, scoring=lambda m, X: m.dim, cv=2)
+    grid = search.GridSearchCV(kind(min_count=1, **brief(kind)), {"dim": [4, 5]}, scoring=lambda m, X: m.dim, cv=2)
     assert grid.fit(TEXT).best_params_ == {"dim": 5}
-    fitted = pipeline.make_pipeline(kind(dim=4, min_count=1, epochs=1)).fit(TEXT)
+    fitted = pipeline.make_pipeline(kind(dim=4, min_count=1, **brief(kind))).fit(TEXT)
     assert fitted[-1].wv.vectors.shape[1] == 4
 
 
@@ -52,7 +57,8 @@ def test_impossible_learning_rates(kind, value):
 
 
 def test_numpy_numbers_are_numbers(kind):
-    model = kind(dim=np.int64(8), lr=np.float32(0.1), min_count=1, epochs=np.int32(1)).fit(TEXT, verbose=0)
+    given = {"dim": np.int64(8), "min_count": 1, "lr": np.float32(0.1), "epochs": np.int32(1), "seed": np.uint8(1)}
+    model = kind(**{name: value for name, value in given.items() if name in kind.parameters}).fit(TEXT, verbose=0)
     assert json.loads(model.to_native()[1]["params"])["dim"] == 8
 
 
@@ -65,20 +71,21 @@ def test_not_fitted(small, tmp_path):
 
 def test_fit_returns_self_and_writes_history(small):
     assert small.fit(TEXT, verbose=0) is small
-    assert [record["epoch"] for record in small.history] == [1, 2]
+    assert [record["epoch"] for record in small.history] == ([1, 2] if "epochs" in small.parameters else [1])
     for record in small.history:
-        assert {"epoch", "loss", "words_per_second", "lr", "seconds"} <= set(record)
+        assert {"epoch", "loss", "words_per_second", "seconds"} <= set(record)
+        assert "lr" in record or "lr" not in small.parameters
         assert np.isfinite(record["loss"]) and record["words_per_second"] > 0
     assert small.wv.vectors.shape == (len(small.vocab), 8) and np.isfinite(small.wv.vectors).all()
 
 
 def test_the_same_seed_gives_the_same_vectors(kind):
     def vectors(seed):
-        model = kind(dim=8, min_count=1, epochs=2, threads=1, seed=seed)
+        model = kind(dim=8, min_count=1, threads=1, seed=seed, **brief(kind))
         return model.fit(TEXT, verbose=0).wv.vectors.copy()
 
     assert (vectors(1) == vectors(1)).all()
-    assert (vectors(1) != vectors(2)).any()
+    assert (vectors(1) != vectors(2)).any() or "epochs" not in kind.parameters
 
 
 def test_save_and_load(small, tmp_path):
@@ -91,6 +98,7 @@ def test_save_and_load(small, tmp_path):
 
 
 def test_a_loaded_model_trains_on(small, tmp_path):
+    needs(type(small), "epochs")
     small.fit(TEXT, verbose=0).save(tmp_path / "m.fe")
     again = fe.load(tmp_path / "m.fe")
     more = ["the new parrot sat on the cat"] * 20
@@ -116,7 +124,7 @@ def test_damaged_files_are_refused(small, tmp_path):
         (tmp_path / "x.fe").write_bytes(data)
         try:
             model = fe.load(tmp_path / "x.fe")
-            if model.get_params() == small.get_params():
+            if model.get_params() == small.get_params() and "epochs" in model.parameters:
                 model.set_params(epochs=3).fit(TEXT, resume=True, verbose=0)
         except (FormatError, TrainingError, CorpusError) as error:
             outcomes.add("refused")
@@ -142,6 +150,7 @@ PLACES = [
 
 @pytest.mark.parametrize("change", PLACES)
 def test_hostile_positions_are_refused(small, change, tmp_path):
+    needs(type(small), "epochs")
     tensors, meta = small.fit(TEXT, verbose=0).to_native()
     place = json.loads(meta["position"]) | change
     native.write(tmp_path / "m.fe", tensors, meta | {"position": json.dumps(place)})
