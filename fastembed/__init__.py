@@ -21,6 +21,9 @@ _NAMES = {  # public name -> module that has it
     "KeyedVectors": ".vectors",
     "SkipGram": ".models.word2vec",
     "CBOW": ".models.word2vec",
+    "OneHotEncoder": ".models.onehot",
+    "CountVectorizer": ".models.counts",
+    "TfidfVectorizer": ".models.tfidf",
     "load": ".io",
 }
 _MODULES = {  # public submodule -> where it lives

@@ -7,8 +7,12 @@ from ..errors import FormatError
 MODELS = {  # name -> (family, module, class)
     "skipgram": ("vectors", "word2vec", "SkipGram"),
     "cbow": ("vectors", "word2vec", "CBOW"),
+    "onehot": ("counts", "onehot", "OneHotEncoder"),
+    "counts": ("counts", "counts", "CountVectorizer"),
+    "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
 }
-# A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``.
+# A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
+# "counts" turn text into sparse matrices.
 
 
 def names(family=None):
