@@ -24,6 +24,9 @@ _NAMES = {  # public name -> module that has it
     "Cooccurrence": ".models.cooccurrence",
     "SVDEmbedding": ".models.svd",
     "TruncatedSVD": ".models.truncated",
+    "OneHotEncoder": ".models.onehot",
+    "CountVectorizer": ".models.counts",
+    "TfidfVectorizer": ".models.tfidf",
     "load": ".io",
 }
 _MODULES = {  # public submodule -> where it lives

@@ -9,9 +9,12 @@ MODELS = {  # name -> (family, module, class)
     "cbow": ("vectors", "word2vec", "CBOW"),
     "svd": ("vectors", "svd", "SVDEmbedding"),
     "truncated-svd": ("matrix", "truncated", "TruncatedSVD"),
+    "onehot": ("counts", "onehot", "OneHotEncoder"),
+    "counts": ("counts", "counts", "CountVectorizer"),
+    "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
 }
-# A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``;
-# "matrix" are fitted to a matrix of numbers instead of text.
+# A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
+# "counts" turn text into sparse matrices, "matrix" are fitted to a matrix of numbers instead of text.
 
 
 def names(family=None):

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from .. import _version
 from ..errors import FormatError, ParameterError
 from .base import Estimator
 from .krylov import triplets
@@ -26,13 +27,16 @@ class TruncatedSVD(Estimator):
     explained_variance_, explained_variance_ratio_ : (k,), of the transformed rows, and as shares of that of X.
     n_features_in_ : m
 
-    >>> import numpy as np
-    >>> X = np.outer([1.0, 2, 3], [1, 0, 2, 0])
-    >>> svd = TruncatedSVD(n_components=1)
-    >>> svd.fit_transform(X).round(3).tolist()
-    [[2.236], [4.472], [6.708]]
-    >>> np.allclose(svd.inverse_transform(svd.transform(X)), X)
-    True
+    Documents without a word in common are near each other if their words occur together elsewhere:
+
+    >>> import fastembed as fe
+    >>> documents = ["the ship sails", "a boat sails", "a boat at sea", "the cat purrs", "a kitten purrs"]
+    >>> tfidf, svd = fe.TfidfVectorizer(stop_words="english"), fe.TruncatedSVD(n_components=2)
+    >>> vectors = svd.fit_transform(tfidf.fit_transform(documents))
+    >>> (vectors[0] @ vectors[1:].T).round(2).tolist()
+    [0.58, 0.41, 0.0, 0.0]
+    >>> svd.transform(tfidf.transform(["the sea"])).shape
+    (1, 2)
     """
 
     n_components = Whole(100, "dimensions k of the result", low=1, high=1 << 20)
@@ -105,7 +109,8 @@ class TruncatedSVD(Estimator):
     def to_native(self):
         """The whole state as (tensors, texts)."""
         self._fitted(self.components_)
-        return {name: getattr(self, name) for name in self._ARRAYS}, self._meta()
+        meta = {"fastembed": "1", "version": _version.__version__} | self._meta()
+        return {name: getattr(self, name) for name in self._ARRAYS}, meta
 
     @classmethod
     def from_native(cls, path, tensors, meta):
