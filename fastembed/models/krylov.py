@@ -26,6 +26,7 @@ _PANEL = 4096  # rows that a thread works on at once
 _SLAB = 128  # basis vectors in one array
 _SAFE = 0.01  # of its length has to be left of a block, or it is made orthogonal twice
 _SMALL = 512  # rows of a matrix whose singular values are all computed: also those that are equal, exactly
+_LOST = 100  # a block is made orthogonal twice, too, where so many times the precision is lost
 _DOUBLE = 1 << 20  # matrices with fewer numbers are treated in double precision: it costs nothing there
 
 
@@ -156,6 +157,7 @@ class Lanczos:
         self._block, self._image = (memory.zeros((self.length, self.width), self.dtype) for _ in range(2))
         self._between = memory.zeros((matrix.shape[1], self.width), self.dtype)
         self._eps = float(np.finfo(self.dtype).eps)
+        self._last = 0  # columns of the block before
         self._scale = 0.0  # largest length of a product so far
         self._next = self._orthonormal(0.0, 0.0)[0]
 
@@ -171,11 +173,15 @@ class Lanczos:
         self.matrix.times(self._between, self._image)
         self._block, self._image = self._image, self._block
         inside = self._project()
-        self._columns.append(inside[:, : self._next])
         length = float(np.sqrt(np.square(inside).sum(0).max()))
         self._scale = max(self._scale, length)
-        self.size = self._known
-        self._next, self._edge = self._orthonormal(10 * self._eps * self._scale, _SAFE * length)
+        # only the last two blocks should find themselves in M times the last; what the others do is lost orthogonality,
+        # and the next block would inherit it, enlarged
+        others = np.abs(inside[: self._known - self._next - self._last]).max(initial=0)
+        safe = _SAFE * length if others < _LOST * self._eps * length else np.inf
+        self._columns.append(inside[:, : self._next])
+        self.size, self._last = self._known, self._next
+        self._next, self._edge = self._orthonormal(10 * self._eps * self._scale, safe)
 
     def ritz(self, k):
         """The k largest eigenvalues of M seen from inside, coefficients (size, k), lengths of the residuals (k,)."""
@@ -243,12 +249,12 @@ class Lanczos:
         """
         room = min(self.width, self.length - self._known)
         used, change, least = self._normalise(floor)
-        again = least < safe
+        rounds = 1 if least < safe else 0
         if used < room:
             self._block[:, used:room] = self._random.standard_normal((self.length, room - used)) / self.length**0.5
             change = np.concatenate([change, np.zeros((room - used, self.width))])
-            again = True
-        for _ in range(2 if again else 0):
+            rounds = 2
+        for _ in range(rounds):
             if self._known:
                 self._project()
             used, more, _ = self._normalise(10 * self._eps)
