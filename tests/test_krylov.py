@@ -64,6 +64,15 @@ def test_small_tol_gives_full_accuracy():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_orthogonality_is_kept(as_large):
+    """One value far above the rest, single precision, and a tolerance that takes many steps."""
+    random = np.random.default_rng(0)
+    dense = random.random((1100, 900)) * (random.random((1100, 900)) < 0.03)
+    made = sparse.csr_matrix((dense + 1.5 * np.outer(random.random(1100), random.random(900))).astype(np.float32))
+    found = triplets(Matrix.of(made), 20, tol=1e-5)
+    np.testing.assert_allclose(found.values, np.linalg.svd(made.toarray().astype(float))[1][:20], rtol=1e-5)
+
+
 def test_the_same_bits_from_any_number_of_threads(as_large, monkeypatch, dtype):
     monkeypatch.setattr(matrix, "_CHUNK", 200)
     monkeypatch.setattr(krylov, "_PANEL", 64)
