@@ -26,6 +26,7 @@ _PANEL = 4096  # rows that a thread works on at once
 _SLAB = 128  # basis vectors in one array
 _SAFE = 0.01  # of its length has to be left of a block, or it is made orthogonal twice
 _SMALL = 512  # rows of a matrix whose singular values are all computed: also those that are equal, exactly
+_RANGE = 300  # of singular values that single precision can tell, as it works with their squares
 _LOST = 100  # a block is made orthogonal twice, too, where so many times the precision is lost
 _DOUBLE = 1 << 20  # matrices with fewer numbers are treated in double precision: it costs nothing there
 
@@ -60,28 +61,34 @@ def triplets(matrix, k, *, tol=1e-3, seed=1, watch=None, name="k"):
     if k > min(matrix.shape):
         raise ParameterError(f"{name}={k}: the matrix ({_size(matrix)}) has {min(matrix.shape)} singular values")
     dtype = matrix.dtype
-    if len(matrix.values) < _DOUBLE:
-        matrix = matrix.as_type(np.float64)
-    with one_thread():
-        turned, swap = matrix.transposed(), matrix.shape[0] > matrix.shape[1]
-        sides = (turned, matrix) if swap else (matrix, turned)
-        if min(matrix.shape) <= _SMALL:
-            left = _all(*sides)[:, :k]
-        else:
-            lanczos = Lanczos(*sides, seed)
-            left = lanczos.combined(_converged(lanczos, k, tol, watch))
-        found = _completed(sides[1], left)
-    if swap:
-        found = Triplets(found.right, found.values, found.left)
-    rank = _rank(found.values, matrix)
+    double = dtype == np.float64 or len(matrix.values) < _DOUBLE
+    found = _decomposed(matrix.as_type(np.float64) if double else matrix, k, tol, seed, watch)
+    if not double and found.values[-1] * _RANGE < found.values[0]:
+        LOG.info("the singular values fall by more than %d: again in double precision", _RANGE)
+        found = _decomposed(matrix.as_type(np.float64), k, tol, seed, watch)
+    noise = 4 * np.finfo(dtype).eps * max(matrix.shape) ** 0.5 * found.values[0]
+    rank = int((found.values > noise).sum())
     if rank < k:
         raise ParameterError(f"{name}={k}: the matrix ({_size(matrix)}) has rank {rank}, the other values are zero")
-    if watch is not None and min(matrix.shape) <= _SMALL:
-        watch(min(matrix.shape), found.values, 0.0)
     peaks = found.right[np.abs(found.right).argmax(0), np.arange(k)]
     signs = np.where(peaks < 0, -1, 1).astype(dtype)
     left, right = found.left.astype(dtype, copy=False) * signs, found.right.astype(dtype, copy=False) * signs
     return Triplets(left, found.values.astype(dtype), right)
+
+
+def _decomposed(matrix, k, tol, seed, watch):
+    """The Triplets, in the precision of the Matrix and with any signs."""
+    with one_thread():
+        turned, swap = matrix.transposed(), matrix.shape[0] > matrix.shape[1]
+        sides = (turned, matrix) if swap else (matrix, turned)
+        if min(matrix.shape) <= _SMALL:
+            found = _completed(sides[1], _all(*sides)[:, :k])
+            if watch is not None:
+                watch(min(matrix.shape), found.values, 0.0)
+        else:
+            lanczos = Lanczos(*sides, seed)
+            found = _completed(sides[1], lanczos.combined(_converged(lanczos, k, tol, watch)))
+    return Triplets(found.right, found.values, found.left) if swap else found
 
 
 def _converged(lanczos, k, tol, watch):
@@ -125,12 +132,6 @@ def _completed(turned, left):
     if (order != np.arange(len(order))).any():
         left, right, lengths = left[:, order], right[:, order], lengths[order]
     return Triplets(left, lengths, right)
-
-
-def _rank(values, matrix):
-    """How many of the values are not zero but for rounding."""
-    noise = 4 * np.finfo(matrix.dtype).eps * max(matrix.shape) ** 0.5 * values[0]
-    return int((values > noise).sum())
 
 
 def _size(matrix):
