@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from ..corpus import Corpus
-from ..errors import CorpusError, FormatError
+from ..errors import CorpusError, FormatError, ParameterError
 from ..io import native
 from ..vectors import KeyedVectors
 from .base import Estimator
@@ -26,18 +26,22 @@ class SVDEmbedding(Estimator):
     Learned from Word Embeddings", from which the parameters are). No epochs, no learning rate; the same vectors for
     any number of threads.
 
+    Measured at dim 100 on 17 million words of English Wikipedia (word similarity, analogies): window 5 was better than
+    2, cds 1 than 0.75 (so also on Chinese), power 0.25 a little better for similarity and 0.5 for analogies; shift 5
+    was better on MEN alone, w+c as good for similarity and worse for analogies.
+
     >>> import fastembed as fe
     >>> text = ["the cat sat on the mat", "a dog lay on a rug", "the dog sat on the rug"] * 20
     >>> model = fe.SVDEmbedding(dim=3, min_count=1).fit(text, verbose=0)
     >>> model.wv.vectors.shape, model.singular_values.shape
     ((9, 3), (3,))
-    >>> counts = fe.Cooccurrence(window=2, min_count=1).fit(text)
+    >>> counts = fe.Cooccurrence(window=5, min_count=1).fit(text)
     >>> bool((fe.SVDEmbedding(dim=3).fit(counts, verbose=0).wv.vectors == model.wv.vectors).all())
     True
     """
 
     dim = Whole(100, "length of a vector", low=1, high=1 << 20)
-    window = Whole(2, "context words on either side, at most", low=1, high=10_000)
+    window = Whole(5, "context words on either side, at most", low=1, high=10_000)
     weighting = Choice(
         "harmonic", "a context word at distance d counts 1/d (harmonic) or 1 (flat)", choices=("harmonic", "flat")
     )
@@ -50,7 +54,7 @@ class SVDEmbedding(Estimator):
     shift = Real(
         1, "k of the shifted pmi: log k is taken from it, as skip-gram with k negatives does", low=1e-6, high=1e6
     )
-    cds = Real(0.75, "context distribution smoothing: contexts are as likely as count ** cds", low=0, high=10)
+    cds = Real(1, "context distribution smoothing: a context is as likely as its count ** cds", low=0, high=10)
     power = Real(0.5, "exponent of the singular values in the vectors", low=-10, high=10)
     model = Choice("w", "the words' side (w), or the sum of that and the contexts' (w+c)", choices=("w", "w+c"))
     tol = Real(1e-3, "relative error of the first half of the singular values, at most", low=1e-12)
@@ -113,6 +117,8 @@ class SVDEmbedding(Estimator):
         """The Triplets of the association matrix; figures about them go into ``record``."""
         start = time.perf_counter()
         counts = Matrix.of(counts.matrix, self.threads)
+        if self.model == "w+c" and counts.shape[0] != counts.shape[1]:
+            raise ParameterError(f'model="w+c" needs a context for each word, not a matrix of {counts.shape}')
         matrix = association(counts, measure=self.measure, shift=float(self.shift), cds=float(self.cds))
         weighed = time.perf_counter()
         watch, seed = _Watch(record, matrix, verbose), int(self.seed)
