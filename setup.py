@@ -18,7 +18,11 @@ MODULES = {
     "probe": [],
     "tables": [],
     "encode": ["strmap.c", "merge.c", "tokens.c"],
+    "documents": ["words.c", "bag.c"],
+    "entries": ["entries.c"],
     "nearest": [],
+    "spmm": [],
+    "pmi": [],
     "textvec": [],
 }
 

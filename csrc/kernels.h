@@ -32,6 +32,19 @@ typedef struct fe_step {
 /* scores, and copies of the outputs */
 #define FE_STEP_SCRATCH(n_inputs, n_outputs, width) ((size_t)(n_outputs) * ((n_inputs) + (width)) + 2 * FE_PAD)
 
+/* Rows of a sparse matrix: row r holds values[k] in columns[k] for offsets[r] <= k < offsets[r + 1]. */
+typedef struct fe_sparse_float {
+    const int64_t *offsets;
+    const int32_t *columns;
+    const float *values;
+} fe_sparse_float;
+
+typedef struct fe_sparse_double {
+    const int64_t *offsets;
+    const int32_t *columns;
+    const double *values;
+} fe_sparse_double;
+
 typedef struct fe_kernels {
     const char *name; /* "base", "avx2", "avx512" */
     int lanes;        /* floats in one vector register */
@@ -45,6 +58,9 @@ typedef struct fe_kernels {
     void (*mean)(const float *const *rows, int n, int width, float *pair);
     /* rows += scale (pair[0] - pair[1]), pair (2, width) */
     void (*spread)(float *const *rows, int n, int width, const float *pair, float scale);
+    /* some rows of a sparse matrix (n, m) times a dense block (m, one cache line) -> out (last - first, one line) */
+    void (*spmm_float)(const fe_sparse_float *matrix, int64_t first, int64_t last, const float *block, float *out);
+    void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block, double *out);
     /* floating-point operations of a loop that does nothing else, for benchmarks */
     double (*fma_loop)(int64_t times);
 } fe_kernels;

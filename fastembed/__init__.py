@@ -21,6 +21,12 @@ _NAMES = {  # public name -> module that has it
     "KeyedVectors": ".vectors",
     "SkipGram": ".models.word2vec",
     "CBOW": ".models.word2vec",
+    "Cooccurrence": ".models.cooccurrence",
+    "SVDEmbedding": ".models.svd",
+    "TruncatedSVD": ".models.truncated",
+    "OneHotEncoder": ".models.onehot",
+    "CountVectorizer": ".models.counts",
+    "TfidfVectorizer": ".models.tfidf",
     "load": ".io",
 }
 _MODULES = {  # public submodule -> where it lives

@@ -20,6 +20,16 @@ cdef extern from "kernels.h" nogil:
 
     size_t step_scratch "FE_STEP_SCRATCH" (int n_inputs, int n_outputs, int width)
 
+    ctypedef struct fe_sparse_float:
+        const int64_t *offsets
+        const int32_t *columns
+        const float *values
+
+    ctypedef struct fe_sparse_double:
+        const int64_t *offsets
+        const int32_t *columns
+        const double *values
+
     ctypedef struct fe_kernels:
         const char *name
         int lanes
@@ -28,6 +38,10 @@ cdef extern from "kernels.h" nogil:
         void (*lay_signs)(const fe_step *step, const int32_t *labels, float *laid) noexcept nogil
         void (*mean)(const float *const *rows, int n, int width, float *pair) noexcept nogil
         void (*spread)(float *const *rows, int n, int width, const float *pair, float scale) noexcept nogil
+        void (*spmm_float)(const fe_sparse_float *matrix, int64_t first, int64_t last, const float *block,
+                           float *out) noexcept nogil
+        void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block,
+                            double *out) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
     const fe_kernels *const *fe_available()
 

@@ -1,6 +1,7 @@
 """``fastembed train MODEL CORPUS... -o OUT``: one command a registered model, its flags made from its parameters."""
 
 import contextlib
+import inspect
 import logging
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from click.core import ParameterSource
 
 from .. import models
 from ..errors import FastembedError
-from .options import corpus_options, open_corpus, option, read
+from .options import corpus_options, model_options, open_corpus, read
 from .outputs import FORMATS, beside, check_output, write
 from .program import INTERRUPTED, Group, Verb, interrupts, say
 
@@ -26,17 +27,18 @@ _FIT = (
     "checkpoint",
     "every",
 )
+_EPOCHS = ("checkpoint", "every", "resume", "loss", "minn", "maxn")  # for models that are trained in epochs
 _CORPUS = ("corpus", "tokenizer", "lowercase", "cache_dir", "errors")
 
 
 class Models(Group):
-    """One command for each registered model, in lower case."""
+    """One command for each registered model with vectors, in lower case."""
 
     def list_commands(self, context):
-        return models.names()
+        return models.names("vectors")
 
     def get_command(self, context, name):
-        return train_command(name, models.get(name)) if name in models.names() else None
+        return train_command(name, models.get(name)) if name in models.names("vectors") else None
 
 
 @click.command(cls=Models)
@@ -62,9 +64,14 @@ def train_command(name, cls):
         no_args_is_help=True,
     )(corpus_options(_run_options(run)))
     first = [p for p in command.params if p.name in ("corpus", "out")]
-    rest = [p for p in command.params if p not in first]
-    command.params = first + [option(*item) for item in cls.parameters.items()] + rest
+    rest = [p for p in command.params if p not in first and (p.name not in _EPOCHS or _in_epochs(cls))]
+    command.params = first + model_options(cls) + rest
     return command
+
+
+def _in_epochs(cls):
+    """Whether the model's training can be stopped and gone on with."""
+    return "resume" in inspect.signature(cls.fit).parameters
 
 
 def _endings():
@@ -92,20 +99,21 @@ def _run_options(run):
 
 def fit(cls, values):
     """Check the outputs, train, write; ``values`` are the command's options."""
-    settings = {name: values.pop(name) for name in _FIT}
+    settings = {name: values.pop(name, None) for name in _FIT}
     corpus_settings = {name: values.pop(name) for name in _CORPUS}
     _fasttext(settings, values)
     targets = _targets(settings)
     model = _resumed(cls, settings["resume"], values) if settings["resume"] else cls(**values)
     sources = (*corpus_settings.pop("corpus"), *settings["input_files"])
     corpus = open_corpus(sources, threads=model.threads, **corpus_settings)
-    extra = {"checkpoint": settings["checkpoint"], "every": _every(settings["every"])} if settings["checkpoint"] else {}
+    extra = {"resume": bool(settings["resume"])} if _in_epochs(cls) else {}
+    if settings["checkpoint"]:
+        extra |= {"checkpoint": settings["checkpoint"], "every": _every(settings["every"])}
     quiet = settings["quiet"] or settings["verbose"] == 0
     logging.getLogger("fastembed").setLevel(logging.WARNING if quiet else logging.INFO)
     try:
         read(corpus, quiet)
-        resume, calls = bool(settings["resume"]), (interrupts,)
-        model.fit(corpus, callbacks=calls, verbose=0 if quiet else 1, resume=resume, **extra)
+        model.fit(corpus, callbacks=(interrupts,), verbose=0 if quiet else 1, **extra)
     except KeyboardInterrupt:
         return _interrupted(model, targets)
     for path in targets:

@@ -123,6 +123,8 @@ def save(obj, path, format=None):
             tensors, meta = late("fastembed.models", "to_native")(obj)
             native.write(path, tensors, meta)
             return
+        if not hasattr(type(obj), "wv"):
+            raise ParameterError(f"a {type(obj).__name__} has no word vectors: save it with the ending .fe")
         obj = obj.wv
     if not len(obj):
         raise ParameterError(f"there are no vectors to save to {os.fspath(path)!r}")
