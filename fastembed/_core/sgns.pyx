@@ -74,7 +74,7 @@ cdef struct Scratch:              # what one worker owns
     float *mean_row[1]
     int32_t *negatives            # (RING, negative)
     uint64_t *draws               # (negative,) random numbers that the next centre's negatives will be made of
-    float *signs                  # (TOGETHER,) of label 1, the rest of label 0; or the labels of a path, laid for a step
+    float *signs                  # (TOGETHER,) of label 1, then of label 0; or a path's, laid for a step
 
 
 cdef inline bint stays(const Plan *plan, const fe_rng *coins, int64_t position) noexcept nogil:
