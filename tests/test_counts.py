@@ -270,6 +270,22 @@ def test_a_failed_fit_changes_nothing():
     assert same(model.transform(TEXT), before)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_error_of_the_users_function_comes_through(threads, monkeypatch):
+    monkeypatch.setattr("fastembed.models.counting.BLOCK", 20)
+
+    def tokenizer(text):
+        if "dog" in text:
+            raise KeyError("no dogs")
+        return text.split()
+
+    model = fe.CountVectorizer(tokenizer=tokenizer, threads=threads)
+    with pytest.raises(KeyError, match="no dogs"):
+        model.fit(["the cat sat on the mat"] * 50 + ["the dog"] + ["more"] * 50)
+    with pytest.raises(NotFittedError):
+        model.transform(["the cat"])
+
+
 @pytest.mark.parametrize("kind", [fe.CountVectorizer, fe.TfidfVectorizer])
 def test_not_fitted(kind):
     model = kind()

@@ -135,7 +135,6 @@ def count(documents, analysis, words, threads=None, keep=True):
     documents : Corpus (its lines) or iterable of str; read once, by one thread at a time.
     analysis : Analysis.
     words : WordMap that is only read, or a function that makes a map for each thread, which learns the terms.
-    threads : None means one for each CPU.
     keep : whether rows are kept for a matrix.
 
     Returns Counted. Raises CorpusError for what are no documents; an error of the user's functions passes through.
