@@ -215,8 +215,9 @@ cdef class Counter:
         cdef int32_t[::1] i = ids
         cdef uint32_t[::1] c = counts
         if size:
-            memcpy(&i[0], self.bag.ids, size * sizeof(int32_t))
-            memcpy(&c[0], self.bag.counts, size * sizeof(uint32_t))
+            with nogil:
+                memcpy(&i[0], self.bag.ids, size * sizeof(int32_t))
+                memcpy(&c[0], self.bag.counts, size * sizeof(uint32_t))
         return ids[:size], counts[:size]
 
     cdef fe_status count_text(self, const fe_document *document) noexcept nogil:

@@ -165,16 +165,18 @@ def tables():
     codes = np.arange(core.CODES, dtype=np.uint32)
     text = codes.tobytes().decode(f"utf-32-{sys.byteorder[0]}e", "surrogatepass")
     classes = np.zeros(core.CODES, np.uint8)
-    for pattern, bit in ((r"\w+", core.WORD), (r"\s+", core.SPACE)):
-        for found in re.finditer(pattern, text):
-            classes[found.start() : found.end()] |= bit
+    for found in re.finditer(r"(\w+)|\s+", text):
+        classes[found.start() : found.end()] = core.WORD if found[1] else core.SPACE
     lower, irregular = codes.copy(), "\u03a3"  # the capital sigma: its form at the end of a word is another
     for first in range(0, core.CODES, 1024):
         block = text[first : first + 1024]
         if len(block.lower()) != len(block):
             irregular += "".join(character for character in block if len(character.lower()) != 1)
-        regular = [c if c in irregular else c.lower() for c in block] if set(block) & set(irregular) else block.lower()
-        lower[first : first + 1024] = np.frombuffer("".join(regular).encode("utf-32-le", "surrogatepass"), "<u4")
+        if any(character in block for character in irregular):
+            block = "".join(character if character in irregular else character.lower() for character in block)
+        else:
+            block = block.lower()
+        lower[first : first + 1024] = np.frombuffer(block.encode("utf-32-le", "surrogatepass"), "<u4")
     return classes, lower, irregular
 
 
