@@ -12,6 +12,7 @@ MODELS = {  # name -> (family, module, class)
     "onehot": ("counts", "onehot", "OneHotEncoder"),
     "counts": ("counts", "counts", "CountVectorizer"),
     "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
+    "cooccurrence": ("cooccurrence", "cooccurrence", "Cooccurrence"),
 }
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
 # "counts" turn text into sparse matrices, "matrix" are fitted to a matrix of numbers instead of text.
