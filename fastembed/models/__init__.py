@@ -10,10 +10,10 @@ MODELS = {  # name -> (family, module, class)
     "onehot": ("counts", "onehot", "OneHotEncoder"),
     "counts": ("counts", "counts", "CountVectorizer"),
     "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
-    "cooccurrence": ("cooccurrence", "cooccurrence", "Cooccurrence"),
+    "cooccur": ("pairs", "cooccurrence", "Cooccurrence"),
 }
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
-# "counts" turn text into sparse matrices.
+# "counts" turn documents into sparse matrices, "pairs" count words beside words.
 
 
 def names(family=None):
