@@ -1,5 +1,7 @@
 """Slow, obvious versions of what the compiled code does, to compare it with."""
 
+import math
+
 import numpy as np
 
 MASK = (1 << 64) - 1
@@ -130,3 +132,17 @@ def train_skipgram(inputs, outputs, context, rows, labels, lr):
             np.add.at(outputs, rows[part], np.outer(gradient, inputs[row] if len(rows) <= 6 else x))
             inputs[row] += gradient @ before
     return (softplus(scores) - labels * scores).sum()
+
+
+def cooccurrences(sentences, words, window, harmonic=True, sides="both"):
+    """Counts of neighbours (words, words or 2 words) in sentences of word numbers, as exact fractions times lcm."""
+    unit = math.lcm(*range(1, window + 1)) if harmonic else 1
+    counts = np.zeros((words, words * (2 if sides == "apart" else 1)), np.int64)
+    for sentence in sentences:
+        for here, word in enumerate(sentence):
+            for there in range(max(0, here - window), min(len(sentence), here + window + 1)):
+                if there == here or (sides == "left" and there > here):
+                    continue
+                shift = words if sides == "apart" and there > here else 0
+                counts[word, sentence[there] + shift] += unit // abs(here - there) if harmonic else 1
+    return counts / unit
