@@ -21,7 +21,6 @@ _NAMES = {  # public name -> module that has it
     "KeyedVectors": ".vectors",
     "SkipGram": ".models.word2vec",
     "CBOW": ".models.word2vec",
-    "Cooccurrence": ".models.cooccurrence",
     "SVDEmbedding": ".models.svd",
     "TruncatedSVD": ".models.truncated",
     "OneHotEncoder": ".models.onehot",

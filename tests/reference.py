@@ -1,5 +1,7 @@
 """Slow, obvious versions of what the compiled code does, to compare it with."""
 
+import math
+
 import numpy as np
 
 MASK = (1 << 64) - 1
@@ -152,3 +154,17 @@ def meet(kept, at, passing, rows, gradients):
         passing[row] += gradient @ x
     np.add.at(kept, at, gradients @ np.array(met))
     return np.array(met)
+
+
+def cooccurrences(sentences, words, window, harmonic=True, sides="both"):
+    """Counts of neighbours (words, words or 2 words) in sentences of word numbers, as exact fractions times lcm."""
+    unit = math.lcm(*range(1, window + 1)) if harmonic else 1
+    counts = np.zeros((words, words * (2 if sides == "apart" else 1)), np.int64)
+    for sentence in sentences:
+        for here, word in enumerate(sentence):
+            for there in range(max(0, here - window), min(len(sentence), here + window + 1)):
+                if there == here or (sides == "left" and there > here):
+                    continue
+                shift = words if sides == "apart" and there > here else 0
+                counts[word, sentence[there] + shift] += unit // abs(here - there) if harmonic else 1
+    return counts / unit

@@ -1,11 +1,12 @@
 """The cases: each module has a SUMMARY, the names of its PARTS, and run(context, part) -> list of Table."""
 
-from . import evaluate, ingest, peak, quality, svd, tfidf, vectors, word2vec
+from . import cooccur, evaluate, ingest, peak, quality, svd, tfidf, vectors, word2vec
 
 CASES = {
     "ingest": ingest,
     "word2vec": word2vec,
     "tfidf": tfidf,
+    "cooccur": cooccur,
     "svd": svd,
     "vectors": vectors,
     "evaluate": evaluate,

@@ -60,6 +60,30 @@ def matrices(vectorizer, job):
     return {"seconds": fitted - start, "transform": done - fitted, "entries": matrix.nnz, "terms": matrix.shape[1]}
 
 
+def vocabulary(job):
+    """Write the pruned vocabulary of the text to ``vocab``, a word and its count a line."""
+    from fastembed import Corpus
+
+    Corpus(job["text"]).encode().vocab.pruned(job["min_count"]).save(job["vocab"])
+    return {}
+
+
+def cooccur(job):
+    """From the text to the matrix of co-occurrences."""
+    import scipy.sparse  # noqa: F401 (so that its import is not timed)
+
+    from fastembed import Cooccurrence, Corpus
+
+    start, cpu = perf_counter(), process_time()
+    corpus = Corpus(job["text"], threads=job["threads"])
+    corpus.encode()
+    numbered = perf_counter()
+    counts = Cooccurrence(**{name: job[name] for name in ("window", "min_count", "threads")}).fit(corpus, verbose=0)
+    seconds, cpu = perf_counter() - start, process_time() - cpu
+    counting = seconds - (numbered - start)
+    return {"seconds": seconds, "cpu": cpu, "counting": counting, "entries": counts.matrix.nnz / 1e6}
+
+
 def vectors(job):
     """Write and read a text file of random vectors, then ask for neighbours one by one and all at once."""
     import numpy as np

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .options import corpus_options, open_corpus, read
-from .outputs import announce, check_folder, check_output, size_text
+from .outputs import FORMATS, announce, check_folder, check_output, size_text
 from .program import Verb, say
 from .query import load_vectors
 
@@ -47,7 +47,7 @@ def convert(source, target, format_):
     if format_:
         check_folder(Path(target).parent)
     else:
-        check_output(target, vectors_only=True)
+        check_output(target, [ending for ending in FORMATS if ending != ".fe"])
     vectors = load_vectors(source)
     start = time.perf_counter()
     vectors.save(target, format=format_)
@@ -69,7 +69,7 @@ def info(file):
     if loaded is not vectors:
         lines += [(name, value) for name, value in loaded.get_params().items() if value is not None]
         history = getattr(loaded, "history", None) or []
-        if history:
+        if history and "loss" in history[-1]:
             lines += [
                 ("trained", f"{len(history)} epoch{'s' * (len(history) > 1)}, last loss {history[-1]['loss']:.4f}")
             ]

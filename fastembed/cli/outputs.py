@@ -1,5 +1,6 @@
 """Where results go: checked before the work, written after it."""
 
+import json
 import os
 import tempfile
 import time
@@ -19,11 +20,12 @@ FORMATS = {  # ending -> what is written
     ".tsv": "TensorFlow projector (vectors; the words go to a second file)",
 }
 
+COMPRESSED = 10_000_000  # entries of a matrix from which compressing it would take longer than all else
 
-def check_output(path, vectors_only=False):
-    """Fail now, not after hours of training, if ``path`` cannot become a file of a known format."""
+
+def check_output(path, endings=tuple(FORMATS)):
+    """Fail now, not after hours of training, if ``path`` cannot become a file with one of these endings."""
     path = Path(path)
-    endings = [e for e in FORMATS if not (vectors_only and e == ".fe")]
     if path.suffix.lower() not in endings:
         raise click.UsageError(
             f"{path}: the name must end in one of {', '.join(endings)}", click.get_current_context(True)
@@ -43,6 +45,19 @@ def check_folder(folder):
             pass
     except OSError as error:
         raise FastembedError(f"{folder}: cannot write there ({error.strerror})") from error
+
+
+def write_matrix(matrix, words, path):
+    """A sparse matrix in scipy's format and, beside it, the list of its columns' words."""
+    from scipy.sparse import save_npz
+
+    from ..io.atomic import atomic_write
+
+    text = json.dumps(words, ensure_ascii=False, indent=0)
+    with atomic_write(path.with_suffix(".terms.json")) as file:
+        file.write(text.encode("utf-8", "replace"))
+    with atomic_write(path) as file:
+        save_npz(file, matrix, compressed=matrix.nnz < COMPRESSED)
 
 
 def write(model, path):

@@ -1,15 +1,12 @@
 """``fastembed tfidf CORPUS... -o X.npz``: documents to a sparse matrix; its flags are TfidfVectorizer's parameters."""
 
-import json
 import time
-from pathlib import Path
 
 import click
 
 from .. import models
-from ..errors import FastembedError
 from .options import corpus_options, model_options, open_corpus, read
-from .outputs import check_folder, written
+from .outputs import check_output, write_matrix, written
 from .program import Verb
 
 ENDINGS = {
@@ -19,7 +16,7 @@ ENDINGS = {
 
 
 def run(corpus, out, tokenizer, cache_dir, errors, quiet, **values):
-    targets = [check(path) for path in out]
+    targets = [check_output(path, ENDINGS) for path in out]
     if not targets:
         raise click.UsageError("say where to write: -o X.npz", click.get_current_context(True))
     vectorizer = models.get("tfidf")(**values)
@@ -32,32 +29,8 @@ def run(corpus, out, tokenizer, cache_dir, errors, quiet, **values):
         if path.suffix.lower() == ".fe":
             vectorizer.save(path)
         else:
-            save_matrix(matrix, vectorizer, path)
+            write_matrix(matrix, vectorizer.get_feature_names_out().tolist(), path)
         written(path, f"{matrix.shape[0]:,} documents x {matrix.shape[1]:,} terms", time.perf_counter() - start)
-
-
-def check(path):
-    """Fail now if ``path`` cannot be written."""
-    path = Path(path)
-    if path.suffix.lower() not in ENDINGS:
-        raise click.UsageError(f"{path}: the name must end in .npz or .fe", click.get_current_context(True))
-    if path.is_dir():
-        raise FastembedError(f"{path}: is a folder, not a file to write")
-    check_folder(path.parent)
-    return path
-
-
-def save_matrix(matrix, vectorizer, path):
-    """The matrix in scipy's format and, beside it, the list of its terms."""
-    from scipy.sparse import save_npz
-
-    from ..io.atomic import atomic_write
-
-    terms = json.dumps(vectorizer.get_feature_names_out().tolist(), ensure_ascii=False, indent=0)
-    with atomic_write(path.with_suffix(".terms.json")) as file:
-        file.write(terms.encode("utf-8", "replace"))
-    with atomic_write(path) as file:
-        save_npz(file, matrix)
 
 
 def command():

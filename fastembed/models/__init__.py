@@ -12,10 +12,11 @@ MODELS = {  # name -> (family, module, class)
     "onehot": ("counts", "onehot", "OneHotEncoder"),
     "counts": ("counts", "counts", "CountVectorizer"),
     "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
-    "cooccurrence": ("cooccurrence", "cooccurrence", "Cooccurrence"),
+    "cooccur": ("pairs", "cooccurrence", "Cooccurrence"),
 }
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
-# "counts" turn text into sparse matrices, "matrix" are fitted to a matrix of numbers instead of text.
+# "counts" turn documents into sparse matrices, "pairs" count words beside words, "matrix" are fitted to a matrix of
+# numbers.
 
 
 def names(family=None):

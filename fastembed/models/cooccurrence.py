@@ -1,16 +1,20 @@
 """Cooccurrence: how often words stand near each other."""
 
+import time
+
 import numpy as np
 
 from .. import _version
 from .._core import cooc
 from ..corpus import Corpus
-from ..errors import FormatError, ParameterError
+from ..errors import CorpusError, FormatError, ParameterError
 from ..io import native
 from .base import Estimator
+from .callbacks import Callbacks
 from .neighbours import Neighbours
 from .parameters import Choice, Real, Size, Switch, Whole
-from .static import check_vocab
+from .progress import LOG, Progress
+from .pruning import check_vocab
 
 
 class Cooccurrence(Estimator):
@@ -18,7 +22,8 @@ class Cooccurrence(Estimator):
 
     A neighbour at distance d counts 1/d (``harmonic``, as GloVe counts; Pennington, Socher and Manning 2014) or 1
     (``flat``). Windows end with the sentence. Words out of the vocabulary, and occurrences that subsampling drops, are
-    taken out of the text before windows are drawn, as in GloVe's own program: they leave no gap.
+    taken out of the text before windows are drawn, as in GloVe's own program: they leave no gap. With
+    symmetric=False, X[i, j] counts the j to the left of i; GloVe's own program writes the transpose of that.
 
     Weights are added up as whole numbers, 1/d in units of 1 / lcm(1..window), so the matrix is exact and the same for
     any number of threads and any memory budget. For windows beyond 20 the weights are multiples of 2^-40 instead (an
@@ -32,7 +37,7 @@ class Cooccurrence(Estimator):
     vocab : Vocab
 
     >>> import fastembed as fe
-    >>> counts = fe.Cooccurrence(window=2, min_count=1).fit(["a b c a"])
+    >>> counts = fe.Cooccurrence(window=2, min_count=1).fit(["a b c a"], verbose=0)
     >>> counts.vocab.words, counts.matrix.toarray().tolist()
     (['a', 'b', 'c'], [[0.0, 1.5, 1.5], [1.5, 0.0, 1.0], [1.5, 1.0, 0.0]])
     """
@@ -67,26 +72,54 @@ class Cooccurrence(Estimator):
         ----------
         corpus : Corpus, or anything that Corpus takes.
         y : ignored; scikit-learn's pipelines pass it.
-        callbacks : see fastembed.callbacks; on_train_begin and on_progress are called.
-        verbose : 0 for silence; else a progress bar on a terminal.
+        callbacks : see fastembed.callbacks; there is one epoch, whose record has no loss. STOP is not heeded, as half
+            of the counts is of no use.
+        verbose : 0 for silence; else a progress bar on a terminal, a log line of logger "fastembed" elsewhere.
 
         Raises CorpusError if nothing is left to count or the disk is full, ParameterError for impossible parameters,
-        also if `memory` cannot hold one row. The object is then as it was.
+        also if `memory` cannot hold one row. The object is then as it was; no temporary files stay.
         """
         self.check_params()
         if self.directional and not self.symmetric:
             raise ParameterError("directional=True counts both sides and symmetric=False one: choose one of them")
+        callbacks = Callbacks(callbacks)
         encoded = (corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)).encode()
         vocab = encoded.vocab.pruned(self.min_count, self.max_vocab)
         check_vocab(encoded.vocab, vocab, self.min_count)
+        callbacks.call("on_train_begin", self)
+        start = time.perf_counter()
+        matrix = self._counted(encoded, vocab, callbacks, verbose)
+        if not matrix.nnz:
+            raise CorpusError("nothing to count: no word of the vocabulary has another one beside it in its sentence")
+        seconds = time.perf_counter() - start
+        record = {"epoch": 1, "entries": int(matrix.nnz), "seconds": seconds}
+        record["words_per_second"] = len(encoded.ids) / max(seconds, 1e-9)
+        self.vocab, self._matrix, self.history = vocab, matrix, [record]
+        if verbose:
+            LOG.info("Cooccurrence: %d words, %d entries in %.2f s", len(vocab), matrix.nnz, seconds)
+        callbacks.call("on_epoch_end", self, record)
+        callbacks.call("on_train_end", self)
+        return self
+
+    def _counted(self, encoded, vocab, callbacks, verbose):
+        """The matrix of an encoded corpus."""
         sides = "apart" if self.directional else "both" if self.symmetric else "left"
         counts = Neighbours(encoded, vocab, int(self.window), self.weighting == "harmonic", sides)
         if self.sample:
             counts.subsample(vocab.keep_thresholds(self.sample), int(self.seed))
-        budget = self.parameters["memory"].bytes_of(self.memory)
-        self._matrix = as_csr(*counts.count(budget, self.threads), counts.columns)
-        self.vocab = vocab
-        return self
+        total = len(encoded.ids)
+        progress = Progress("Cooccurrence", total, verbose=verbose)
+
+        def report(words):
+            facts = {"epoch": 1, "words": words, "total_words": total, "words_per_second": progress.rate(words)}
+            progress.update(facts)
+            callbacks.call("on_progress", self, facts)
+
+        try:
+            budget = self.parameters["memory"].bytes_of(self.memory)
+            return as_csr(*counts.count(budget, self.threads, report), counts.columns)
+        finally:
+            progress.close()
 
     def to_native(self):
         """The whole state as (tensors, texts): the matrix, the vocabulary, the parameters."""

@@ -28,7 +28,7 @@ _SAFE = 0.01  # of its length has to be left of a block, or it is made orthogona
 _SMALL = 512  # rows of a matrix whose singular values are all computed: also those that are equal, exactly
 _RANGE = 300  # of singular values that single precision can tell, as it works with their squares
 _LOST = 100  # a block is made orthogonal twice, too, where so many times the precision is lost
-_DOUBLE = 1 << 20  # matrices with fewer numbers are treated in double precision: it costs nothing there
+_DOUBLE = 1 << 16  # matrices with fewer numbers are treated in double precision: it costs nothing there
 
 
 @dataclass

@@ -35,8 +35,10 @@ class Progress:
         return (words - self.done) / max(time.monotonic() - self.started, 1e-9)
 
     def update(self, progress):
-        """Show a dict of epoch, words, total_words, words_per_second, loss, lr."""
-        text = f"epoch {progress['epoch']} loss {progress['loss']:.4f} lr {progress['lr']:.2g}"
+        """Show a dict of epoch, words, total_words, words_per_second, and, if there are, loss and lr."""
+        text = f"epoch {progress['epoch']}"
+        if "loss" in progress:
+            text += f" loss {progress['loss']:.4f} lr {progress['lr']:.2g}"
         if self.bar is not None:
             self.bar.set_postfix_str(text, refresh=False)
             self.bar.update(progress["words"] - self.bar.n)

@@ -13,7 +13,7 @@ from .callbacks import Callbacks
 from .cooccurrence import Cooccurrence
 from .krylov import triplets
 from .matrix import Matrix
-from .parameters import Choice, Real, Whole
+from .parameters import Choice, Real, Size, Whole
 from .pmi import MEASURES, association
 from .progress import LOG, LOG_EVERY
 
@@ -27,8 +27,8 @@ class SVDEmbedding(Estimator):
     any number of threads.
 
     Measured at dim 100 on 17 million words of English Wikipedia (word similarity, analogies): window 5 was better than
-    2, cds 1 than 0.75 (so also on Chinese), power 0.25 a little better for similarity and 0.5 for analogies; shift 5
-    was better on MEN alone, w+c as good for similarity and worse for analogies.
+    2, cds 1 than 0.75 (on Chinese too, but for semantic analogies), power 0.25 a little better for similarity and 0.5
+    for analogies; shift 5 was better on MEN alone, w+c as good for similarity and worse for analogies.
 
     >>> import fastembed as fe
     >>> text = ["the cat sat on the mat", "a dog lay on a rug", "the dog sat on the rug"] * 20
@@ -48,6 +48,7 @@ class SVDEmbedding(Estimator):
     sample = Real(0, "subsampling threshold: words above this share of the text are thinned; 0 keeps all", low=0)
     min_count = Whole(5, "drop words that occur less often", low=1)
     max_vocab = Whole(None, "keep this many of the most frequent words; None keeps all", low=2, optional=True)
+    memory = Size("4G", "budget of the counts in bytes, with K, M, G or T; what needs more goes to temporary files")
     measure = Choice(
         "ppmi", "what is made of the counts: positive pmi, pmi, positive normalised pmi or log(1 + n)", choices=MEASURES
     )
@@ -86,7 +87,7 @@ class SVDEmbedding(Estimator):
         Parameters
         ----------
         corpus : Corpus, or anything that Corpus takes, or a fitted Cooccurrence (then window, weighting, sample,
-            min_count and max_vocab are those that it was made with).
+            min_count, max_vocab and memory are those that it was made with).
         y : ignored; scikit-learn's pipelines pass it.
         callbacks : see fastembed.callbacks; there is one epoch.
         verbose : 0 for silence; else log lines of logger "fastembed".
@@ -129,7 +130,7 @@ class SVDEmbedding(Estimator):
 
     def _count(self, corpus):
         """The Cooccurrence of a corpus."""
-        names = ("window", "weighting", "sample", "min_count", "max_vocab", "threads", "seed")
+        names = ("window", "weighting", "sample", "min_count", "max_vocab", "memory", "threads", "seed")
         corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)
         return Cooccurrence(**{name: getattr(self, name) for name in names}).fit(corpus)
 

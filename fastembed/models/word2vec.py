@@ -22,7 +22,7 @@ from .base import Estimator
 from .callbacks import Callbacks
 from .parameters import Real, Switch, Whole
 from .progress import LOG, Progress
-from .static import check_vocab
+from .pruning import check_vocab
 from .training import Checkpoint, Loop, Position, Schedule, fingerprint, place_of, position_of
 
 

@@ -1,4 +1,4 @@
-"""What models of single words share: vocabularies from which something can be learned."""
+"""Whether the words that pruning leaves are enough to learn from."""
 
 from ..errors import CorpusError
 
