@@ -21,6 +21,7 @@ MODULES = {
     "documents": ["words.c", "bag.c"],
     "entries": ["entries.c"],
     "nearest": [],
+    "glove": [],
     "spmm": [],
     "pmi": [],
     "textvec": [],
