@@ -20,6 +20,7 @@ MODULES = {
     "encode": ["strmap.c", "merge.c", "tokens.c"],
     "documents": ["words.c", "bag.c"],
     "entries": ["entries.c"],
+    "cooc": [],
     "nearest": [],
     "glove": [],
     "spmm": [],

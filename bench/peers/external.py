@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..runner import BenchError, execute
 
-KINDS = ("sg-ns", "cbow-ns", "sg-hs")
+KINDS = ("sg-ns", "cbow-ns", "sg-hs", "glove")
 RATE = re.compile(r"Words(?:/thread)?/sec: *([0-9.]+)k")
 
 

@@ -11,3 +11,12 @@ def svd(job):
     made = sparse.load_npz(job["matrix"])
     model = TruncatedSVD(job["dim"], n_iter=job["iterations"], random_state=1)
     return decomposed(model, made, job["exact"])
+
+
+def documents(job):
+    """fit_transform and transform of the lines of a text."""
+    from sklearn.feature_extraction import text
+
+    from .ours import matrices
+
+    return matrices(getattr(text, job["class"])(ngram_range=(1, job["ngrams"])), job)

@@ -71,7 +71,7 @@ cdef enum:
     CHAR_WB = 2
 
 CODES, WORD, SPACE, PAD = FE_CODES, FE_CLASS_WORD, FE_CLASS_SPACE, FE_WORDS_PAD
-LONGEST = 1 << 30  # characters of a document; places in its text are 32-bit numbers
+LONGEST = (1 << 30) - 64  # characters of a document; places in its text, 4 bytes a character, are 32-bit numbers
 UNITS = ("word", "char", "char_wb")
 
 
@@ -79,7 +79,7 @@ cdef int check(fe_status status) except -1:
     if status == FE_NO_MEMORY:
         raise MemoryError("no memory for the counts of the documents")
     if status != FE_OK:
-        raise OverflowError("a vocabulary holds at most 2^31 - 1 distinct terms, a call counts at most 2^32 - 1 documents")
+        raise OverflowError("at most 2^31 - 1 different terms and 2^32 - 1 documents can be counted")
     return 0
 
 

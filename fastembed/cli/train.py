@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from .. import models
 from ..errors import FastembedError
-from .options import corpus_options, open_corpus, option, read
+from .options import corpus_options, model_options, open_corpus, read
 from .outputs import FORMATS, beside, check_output, write
 from .program import INTERRUPTED, Group, Verb, interrupts, say
 
@@ -65,7 +65,7 @@ def train_command(name, cls):
     )(corpus_options(_run_options(run)))
     first = [p for p in command.params if p.name in ("corpus", "out")]
     rest = [p for p in command.params if p not in first and (p.name not in _EPOCHS or _in_epochs(cls))]
-    command.params = first + [option(*item) for item in cls.parameters.items()] + rest
+    command.params = first + model_options(cls) + rest
     return command
 
 

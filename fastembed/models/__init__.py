@@ -7,11 +7,13 @@ from ..errors import FormatError
 MODELS = {  # name -> (family, module, class)
     "skipgram": ("vectors", "word2vec", "SkipGram"),
     "cbow": ("vectors", "word2vec", "CBOW"),
+    "glove": ("vectors", "glove", "GloVe"),
     "svd": ("vectors", "svd", "SVDEmbedding"),
     "truncated-svd": ("matrix", "truncated", "TruncatedSVD"),
     "onehot": ("counts", "onehot", "OneHotEncoder"),
     "counts": ("counts", "counts", "CountVectorizer"),
     "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
+    "cooccurrence": ("cooccurrence", "cooccurrence", "Cooccurrence"),
 }
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
 # "counts" turn text into sparse matrices, "matrix" are fitted to a matrix of numbers instead of text.

@@ -164,7 +164,10 @@ class CountVectorizer(Estimator):
         return count(documents, Analysis(self), terms.words if terms.fixed else terms.new_words, self.threads, keep)
 
     def _columns_of(self, terms):
-        return Columns(terms, terms.columns(self.min_df, self.max_df, self.max_features, self.binary))
+        often = terms.documents if self.binary else terms.words.counts()
+        kind = np.dtype(self.dtype)  # of the sums that scikit-learn sorts; ties depend on it
+        often = often.astype(kind if kind.kind == "f" else np.uint64 if kind.kind == "u" else np.int64)
+        return Columns(terms, terms.columns(self.min_df, self.max_df, self.max_features, often))
 
     def _kept(self):
         """The Columns; NotFittedError if there are none."""

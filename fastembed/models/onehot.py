@@ -7,12 +7,12 @@ from ..corpus import Corpus
 from ..errors import CorpusError, FormatError, ParameterError, WordNotFoundError
 from .base import Estimator
 from .counts import INTEGERS, REALS
-from .parameters import Choice, Type, Whole, Words
+from .parameters import Choice, Type, Words
 from .terms import Columns, Terms
 
 
 class OneHotEncoder(Estimator):
-    """A sequence of T tokens to a sparse matrix (T, V) with a single 1 in each row, as scikit-learn's class of this name.
+    """A sequence of T tokens to a sparse matrix (T, V) with a single 1 in each row, the column of the token's word.
 
     >>> import fastembed as fe
     >>> encoder = fe.OneHotEncoder().fit("the cat and the dog".split())
@@ -28,7 +28,6 @@ class OneHotEncoder(Estimator):
         choices=("error", "ignore"),
     )  # fmt: skip
     dtype = Type(np.float64, "type of the numbers", choices=INTEGERS + REALS)
-    threads = Whole(None, "for reading a Corpus; None means one for each CPU", low=1, high=4096, optional=True)
 
     def __init__(self, **parameters):
         super().__init__(**parameters)
@@ -45,17 +44,29 @@ class OneHotEncoder(Estimator):
         Raises CorpusError where there is no token or something that is none, ParameterError for impossible parameters.
         """
         self.check_params()
-        if isinstance(self.categories, str):
-            words = _vocabulary(tokens)
-        else:
-            words = [str(word) for word in self.categories]
-            if not words or len(set(words)) < len(words):
-                raise ParameterError("categories: give at least one word, and each once")
-        columns = _columns(words)
-        if not isinstance(self.categories, str) and self.handle_unknown == "error":
-            self._encoded(tokens, columns)
-        self._columns = columns
+        self._learn(tokens, frozenset())
         return self
+
+    def partial_fit(self, tokens, y=None):
+        """Learn the words of more of the sequence; returns self. New words move the columns, which stay sorted."""
+        self.check_params()
+        self._learn(tokens, frozenset() if self._columns is None else self._columns.words)
+        return self
+
+    def _learn(self, tokens, known):
+        """The columns for the words of a sequence and those that are known already."""
+        if isinstance(self.categories, str):
+            words = sorted({*_words(tokens), *known})
+            if not words:
+                raise CorpusError("there are no tokens to learn words from")
+            self._columns = _columns(words)
+            return
+        words = [str(word) for word in self.categories]
+        if not words or len(set(words)) < len(words):
+            raise ParameterError("categories: give at least one word, and each once")
+        columns = _columns(words)
+        self._encoded(tokens, columns)  # an error for unknown words, unless they are ignored
+        self._columns = columns
 
     def fit_transform(self, tokens, y=None):
         """The matrix of the sequence whose words are learnt; as ``fit`` and ``transform``."""
@@ -82,13 +93,14 @@ class OneHotEncoder(Estimator):
         """The tokens of the rows of a matrix, an array of objects: str, or None for a row of zeros."""
         from scipy.sparse import csr_matrix
 
-        rows, columns = csr_matrix(X), self._fitted(self._columns)
+        rows, columns = csr_matrix(X, copy=True), self._fitted(self._columns)
         if rows.shape[1] != len(columns):
             raise ParameterError(f"a matrix with {rows.shape[1]} columns does not belong to {len(columns)} words")
-        largest = np.asarray(rows.argmax(axis=1)).ravel()
-        filled = np.asarray((rows != 0).sum(axis=1)).ravel() > 0
-        words = np.array(columns.words, object)
-        return np.where(filled, words[largest], None)
+        rows.eliminate_zeros()
+        filled, words = np.diff(rows.indptr) > 0, np.array(columns.words, object)
+        tokens = np.full(rows.shape[0], None, object)
+        tokens[filled] = words[rows.indices[rows.indptr[:-1][filled]]]
+        return tokens
 
     def get_feature_names_out(self, input_features=None):
         """The words in the order of the columns, an array of str objects."""
@@ -145,12 +157,9 @@ class OneHotEncoder(Estimator):
         return found
 
 
-def _vocabulary(tokens):
-    """The words of a sequence, sorted; CorpusError if there are none."""
-    words = tokens.encode().vocab.words if isinstance(tokens, Corpus) else sorted(set(_flat(tokens)))
-    if not words:
-        raise CorpusError("there are no tokens to learn words from")
-    return sorted(words)
+def _words(tokens):
+    """The different words of a sequence."""
+    return tokens.encode().vocab.words if isinstance(tokens, Corpus) else set(_flat(tokens))
 
 
 def _columns(words):

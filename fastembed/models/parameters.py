@@ -248,3 +248,26 @@ class Type(Parameter):
 
     def from_json(self, value):
         return getattr(np, value) if isinstance(value, str) and value in self.choices else value
+
+
+class Size(Parameter):
+    """An amount of memory in bytes: a whole number, or text such as "500M" (1000 K to the M)."""
+
+    kind = str
+    wanted = 'a number of bytes such as 4000000000 or "4G"'
+    units = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+    def fits(self, value):
+        return Whole.fits(self, value) or (isinstance(value, str) and self.parsed(value) is not None)
+
+    def within(self, value):
+        return 1 <= self.bytes_of(value) < 1 << 60
+
+    def bytes_of(self, value):
+        """An allowed value as a whole number."""
+        return self.parsed(value) if isinstance(value, str) else int(value)
+
+    def parsed(self, text):
+        """Text as bytes, or None if it is no amount."""
+        found = re.fullmatch(r"\s*(\d{1,18}(?:\.\d{1,18})?)\s*([KMGT]?)B?\s*", text, re.IGNORECASE)
+        return int(float(found[1]) * self.units[found[2].upper()]) if found else None

@@ -68,10 +68,15 @@ class Terms:
         self.rows += rows
         return tables
 
-    def columns(self, min_df=1, max_df=1.0, max_features=None, binary=False):
-        """The ids of the terms that become columns, in the order of these; the limits are those of a vectorizer.
+    def columns(self, min_df=1, max_df=1.0, max_features=None, often=None):
+        """The ids of the terms that become columns, in the order of these.
 
-        Raises CorpusError if none remains.
+        Parameters
+        ----------
+        min_df, max_df, max_features : as in CountVectorizer.
+        often : for each id how often its term counts for max_features; None takes the occurrences.
+
+        Raises CorpusError if no term remains.
         """
         if self.fixed:
             return np.arange(len(self.words), dtype=np.int32)
@@ -87,12 +92,12 @@ class Terms:
         kept = (found >= low) & (found <= high)
         order = order[kept]
         if max_features is not None and len(order) > max_features:
-            often = found[kept] if binary else self.words.counts()[order]
-            order = order[np.sort((-often).argsort()[:max_features])]
+            often = self.words.counts() if often is None else often
+            # numpy's default sort: of terms that occur equally often it keeps those that scikit-learn keeps
+            order = order[np.sort((-often[order]).argsort()[:max_features])]
         if not len(order):
-            raise CorpusError(
-                f"after pruning none of {len(self.words)} terms remains: lower min_df={min_df!r} or raise max_df={max_df!r}"
-            )
+            limits = f"lower min_df={min_df!r} or raise max_df={max_df!r}"
+            raise CorpusError(f"after pruning none of {len(self.words)} terms remains: {limits}")
         return order
 
     def tensors(self):

@@ -42,8 +42,8 @@ class TfidfVectorizer(CountVectorizer):
     @idf_.setter
     def idf_(self, values):
         values = np.array(values, np.float64)
-        if values.shape != (len(self._kept()),) or not np.isfinite(values).all():
-            raise ParameterError(f"idf_: give {len(self._columns)} finite numbers, one a term")
+        if values.shape != (len(self._kept()),) or np.isnan(values).any():
+            raise ParameterError(f"idf_: give {len(self._columns)} numbers, one a term")
         self._idf = values
 
     def transform(self, documents):
@@ -65,7 +65,7 @@ class TfidfVectorizer(CountVectorizer):
         idf = tensors.get("idf")
         if idf is not None:
             size = -1 if model._columns is None else len(model._columns)
-            if idf.shape != (size,) or idf.dtype != np.float64 or not np.isfinite(idf).all():
+            if idf.shape != (size,) or idf.dtype != np.float64 or np.isnan(idf).any():
                 raise FormatError(path, f"idf of shape {idf.shape} for {max(0, size)} columns", offset=8)
             model._idf = idf.copy()
         return model
