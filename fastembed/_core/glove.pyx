@@ -213,6 +213,8 @@ cdef class Trainer:
             raise ValueError("the blocks do not fit the entries")
         if words.shape[2] % PAD or words.shape[1] != 2 or not words.shape[2] == contexts.shape[2] >= settings["dim"]:
             raise ValueError("row lengths differ or are no multiple of 16")
+        if (words.shape[0] - 1) // self.plan.parts > 65535:
+            raise ValueError(f"{self.plan.parts} parts are too few for {words.shape[0]} words")
         self.plan.entries, self.plan.starts = <const Stored *>&entries[0], &starts[0]
         self.plan.model.words, self.plan.model.contexts = &words[0, 0, 0], &contexts[0, 0, 0]
         self.plan.model.word_biases, self.plan.model.context_biases = &word_biases[0, 0], &context_biases[0, 0]
@@ -222,7 +224,8 @@ cdef class Trainer:
         turns = np.full((2, self.plan.parts), begin[0] * self.chunks + begin[1], np.int64)
         cdef int64_t[:, ::1] view = turns
         self.plan.row_turns, self.plan.column_turns = <fe_turn *>&view[0, 0], <fe_turn *>&view[1, 0]
-        self.largest, self.longest = np.diff(starts).max(), -(-len(words) // self.plan.parts)
+        self.largest = np.diff(starts).max()
+        self.longest = (words.shape[0] + self.plan.parts - 1) // self.plan.parts
         self.held = (blocks, sides, turns)
 
     def train(self, Job job, int64_t epoch, schedule, double[::1] loss, int64_t[::1] predictions):
@@ -244,6 +247,6 @@ cdef class Trainer:
         cdef int64_t[:, ::1] runs = room[1]
         scratch.entries, scratch.runs = <fe_glove_entry *>&entries[0, 0], <Run *>&runs[0, 0]
         plan.shifts, plan.epoch, plan.model.lr = &shifts_view[0], epoch, schedule[0]
-        plan.model.width = -(-self.dim // kernels.lanes) * kernels.lanes
+        plan.model.width = (self.dim + kernels.lanes - 1) // kernels.lanes * kernels.lanes
         with nogil:
             train_chunks(&plan, &scratch, &job.c, loss, predictions)

@@ -263,7 +263,8 @@ class GloVe(Trained):
     def _trainer(self, counts):
         """The compiled training loop over these counts and both sides."""
         words = len(self.vocab)
-        parts = min(MOST, max(FEWEST, self._sides[0][:1].nbytes * words // PART_BYTES), words)
+        parts = min(max(FEWEST, self._sides[0][:1].nbytes * words // PART_BYTES), MOST)
+        parts = min(max(parts, words // 65000 + 2), words)  # numbers within a part have 16 bits
         blocks = _blocks(_arrays(counts, self.vocab), (parts - 1) | 1, parallel.check_threads(self.threads))
         settings = {"dim": int(self.dim), "x_max": float(self.x_max), "alpha": float(self.alpha), "seed": self.seed}
         trainer = glove.Trainer(blocks, self._sides, settings, (len(self.history), self.position.chunk))
