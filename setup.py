@@ -22,6 +22,7 @@ MODULES = {
     "entries": ["entries.c"],
     "cooc": [],
     "nearest": [],
+    "glove": [],
     "spmm": [],
     "pmi": [],
     "textvec": [],

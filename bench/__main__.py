@@ -31,6 +31,11 @@ class Context:
         return data.text(self.options.corpus, self.options.megabytes)
 
     @property
+    def sets(self):
+        """The evaluation sets of word similarity that are there."""
+        return {name: path for name, path in data.evaluation_sets().items() if name in ("ws353", "simlex")}
+
+    @property
     def about(self):
         """The corpus in a few words."""
         return f"{self.text.name}, {self.text.size / data.MEGABYTE:.0f} MB, {self.text.words:,} words"

@@ -45,6 +45,23 @@ typedef struct fe_sparse_double {
     const double *values;
 } fe_sparse_double;
 
+/* A number of the co-occurrence matrix X, ready for training: log X and f(X). */
+typedef struct fe_glove_entry {
+    int32_t column;
+    float logarithm, weight;
+} fe_glove_entry;
+
+/* GloVe's matrices (glove.inc). A row is its vector (stride,) and the AdaGrad sums of its squared gradients (stride,),
+ * which are 1 in the padding; a bias has its sum beside it. */
+typedef struct fe_glove {
+    float *words, *contexts;             /* (V, 2, stride) */
+    float *word_biases, *context_biases; /* (V, 2) */
+    int stride, width;                   /* FE_PAD's multiple; the kernel's lanes' multiple, the part that is used */
+    float lr;
+} fe_glove;
+
+#define FE_GLOVE_PAST 4 /* entries behind the last that are read: columns are fetched so far ahead */
+
 typedef struct fe_kernels {
     const char *name; /* "base", "avx2", "avx512" */
     int lanes;        /* floats in one vector register */
@@ -61,6 +78,8 @@ typedef struct fe_kernels {
     /* some rows of a sparse matrix (n, m) times a dense block (m, one cache line) -> out (last - first, one line) */
     void (*spmm_float)(const fe_sparse_float *matrix, int64_t first, int64_t last, const float *block, float *out);
     void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block, double *out);
+    /* train on n entries of one row -> the sum of their losses */
+    double (*glove)(const fe_glove *model, int32_t row, const fe_glove_entry *entries, int64_t n);
     /* floating-point operations of a loop that does nothing else, for benchmarks */
     double (*fma_loop)(int64_t times);
 } fe_kernels;

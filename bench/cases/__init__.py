@@ -1,6 +1,6 @@
 """The cases: each module has a SUMMARY, the names of its PARTS, and run(context, part) -> list of Table."""
 
-from . import cooccur, evaluate, ingest, peak, quality, svd, tfidf, vectors, word2vec
+from . import cooccur, evaluate, glove, ingest, peak, quality, svd, tfidf, vectors, word2vec
 
 CASES = {
     "ingest": ingest,
@@ -8,6 +8,7 @@ CASES = {
     "tfidf": tfidf,
     "cooccur": cooccur,
     "svd": svd,
+    "glove": glove,
     "vectors": vectors,
     "evaluate": evaluate,
     "sgns-peak": peak,

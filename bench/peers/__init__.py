@@ -17,8 +17,9 @@ def installed(name):
 
 def versions():
     """Version by name of the libraries that are installed."""
-    names = {name: "scikit-learn" if name == "sklearn" else name for name in ("numpy", "scipy", *LIBRARIES)}
-    return {name: importlib.metadata.version(names[name]) for name in names if installed(name)}
+    found = importlib.metadata.packages_distributions()
+    names = [name for name in ("numpy", "scipy", *LIBRARIES) if installed(name)]
+    return {name: importlib.metadata.version(found.get(name, [name])[0]) for name in names}
 
 
 def missing():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..runner import BenchError, execute
 
-KINDS = ("sg-ns", "cbow-ns", "sg-hs", "cooccur")
+KINDS = ("sg-ns", "cbow-ns", "sg-hs", "cooccur", "glove")
 RATE = re.compile(r"Words(?:/thread)?/sec: *([0-9.]+)k")
 
 

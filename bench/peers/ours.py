@@ -196,3 +196,36 @@ def decomposed(model, made, exact):
     seconds, cpu = perf_counter() - start, process_time() - cpu
     errors = np.abs(model.singular_values_ / exact - 1)
     return {"seconds": seconds, "cpu": cpu, "half": errors[: len(errors) // 2].max(), "all": errors.max()}
+
+
+def counts(job):
+    """Write the co-occurrence counts of the text for us (.fe) and, in random order, for Stanford's program (.bin)."""
+    import numpy as np
+
+    from fastembed import Cooccurrence, Corpus
+
+    found = Cooccurrence(window=job["window"], min_count=5).fit(Corpus(job["text"]), verbose=0)
+    found.save(job["counts"] + ".fe")
+    matrix = found.matrix.tocoo()
+    records = np.empty(matrix.nnz, [("row", "<i4"), ("column", "<i4"), ("value", "<f8")])
+    records["row"], records["column"], records["value"] = matrix.row + 1, matrix.col + 1, matrix.data
+    np.random.default_rng(1).shuffle(records)
+    records.tofile(job["counts"] + ".bin")
+    with open(job["counts"] + ".txt", "w", encoding="utf-8") as file:
+        for word, number in zip(found.vocab.words, found.vocab.counts, strict=True):
+            file.write(f"{word} {number}\n")
+    return {"numbers": int(matrix.nnz)}
+
+
+def glove(job):
+    """GloVe on the counts of ``job``: speed of the epochs, loss, scores."""
+    from fastembed import GloVe, load
+
+    names = ("dim", "epochs", "threads", "seed")
+    model, found = GloVe(lr=0.05, **{name: job[name] for name in names}), load(job["counts"] + ".fe")
+    cpu = process_time()
+    model.fit(found, verbose=0)
+    cpu, work = process_time() - cpu, job["numbers"] * job["epochs"]
+    seconds = sum(epoch["seconds"] for epoch in model.history)
+    figures = scores(model.wv, job) if job["sets"] else {}
+    return figures | {"rate": work / seconds, "cpu_rate": work / cpu, "loss": model.history[-1]["loss"]}

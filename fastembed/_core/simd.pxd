@@ -30,6 +30,23 @@ cdef extern from "kernels.h" nogil:
         const int32_t *columns
         const double *values
 
+    ctypedef struct fe_glove_entry:
+        int32_t column
+        float logarithm
+        float weight
+
+    ctypedef struct fe_glove:
+        float *words
+        float *contexts
+        float *word_biases
+        float *context_biases
+        int stride
+        int width
+        float lr
+
+    enum:
+        GLOVE_PAST "FE_GLOVE_PAST"
+
     ctypedef struct fe_kernels:
         const char *name
         int lanes
@@ -42,6 +59,7 @@ cdef extern from "kernels.h" nogil:
                            float *out) noexcept nogil
         void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block,
                             double *out) noexcept nogil
+        double (*glove)(const fe_glove *model, int32_t row, const fe_glove_entry *entries, int64_t n) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
     const fe_kernels *const *fe_available()
 

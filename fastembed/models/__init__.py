@@ -7,6 +7,7 @@ from ..errors import FormatError
 MODELS = {  # name -> (family, module, class)
     "skipgram": ("vectors", "word2vec", "SkipGram"),
     "cbow": ("vectors", "word2vec", "CBOW"),
+    "glove": ("vectors", "glove", "GloVe"),
     "svd": ("vectors", "svd", "SVDEmbedding"),
     "truncated-svd": ("matrix", "truncated", "TruncatedSVD"),
     "onehot": ("counts", "onehot", "OneHotEncoder"),

@@ -14,7 +14,7 @@ from .callbacks import Callbacks
 from .neighbours import Neighbours
 from .parameters import Choice, Real, Size, Switch, Whole
 from .progress import LOG, Progress
-from .pruning import check_vocab
+from .static import check_vocab
 
 
 class Cooccurrence(Estimator):

@@ -17,17 +17,18 @@ class Progress:
     total : words in all epochs.
     done : words trained before this run (a resumed one).
     verbose : 0 shows nothing.
+    unit : what is counted, if not words.
     """
 
-    def __init__(self, name, total, done=0, verbose=1):
+    def __init__(self, name, total, done=0, verbose=1, unit="words"):
         self.bar, self.logs = None, bool(verbose)
-        self.name, self.done = name, done
+        self.name, self.done, self.unit = name, done, unit
         self.started = self.logged = time.monotonic()
         if verbose and sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm
 
             self.bar = tqdm(
-                total=total, initial=done, desc=name, unit="words", unit_scale=True, dynamic_ncols=True, mininterval=0.1
+                total=total, initial=done, desc=name, unit=unit, unit_scale=True, dynamic_ncols=True, mininterval=0.1
             )
 
     def rate(self, words):
@@ -45,7 +46,7 @@ class Progress:
         elif self.logs and time.monotonic() - self.logged > LOG_EVERY:
             self.logged = time.monotonic()
             share = progress["words"] / progress["total_words"]
-            LOG.info("%s %.1f%% %s %.0f words/s", self.name, 100 * share, text, progress["words_per_second"])
+            LOG.info("%s %.1f%% %s %.0f %s/s", self.name, 100 * share, text, progress["words_per_second"], self.unit)
 
     def epoch(self, record):
         """Report a finished epoch."""

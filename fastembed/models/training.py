@@ -133,7 +133,8 @@ class Schedule:
     lr: float
     min_lr: float
     epochs: int
-    tokens: int  # of an epoch
+    tokens: int  # of an epoch: the trainer's unit of work
+    words: int | None = None  # of the text in an epoch, if tokens are something else
 
     def at(self, tokens):
         """The learning rate after so many tokens."""
@@ -231,7 +232,7 @@ class Loop:
         record = {
             "epoch": len(self.model.history) + 1,
             "loss": position.mean_loss(),
-            "words_per_second": self.schedule.tokens / max(position.seconds, 1e-9),
+            "words_per_second": (self.schedule.words or self.schedule.tokens) / max(position.seconds, 1e-9),
             "lr": self.schedule.at(position.epoch * self.schedule.tokens),
             "seconds": position.seconds,
         }

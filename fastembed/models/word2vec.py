@@ -5,7 +5,6 @@ softmax over the vocabulary is replaced by negative sampling (tell the word from
 softmax (tell left from right at each node on the word's path through a Huffman tree; Morin and Bengio 2005).
 """
 
-import contextlib
 import json
 
 import numpy as np
@@ -13,20 +12,18 @@ import numpy as np
 from .. import memory
 from .._core import sgns, simd
 from ..corpus import Corpus
-from ..errors import CorpusError, FastembedError, FormatError, ParameterError, TrainingError
+from ..errors import FormatError
 from ..io import native
 from ..parallel import check_threads
 from ..vectors import KeyedVectors
-from ..vocab import Vocab
-from .base import Estimator
 from .callbacks import Callbacks
 from .parameters import Real, Switch, Whole
 from .progress import LOG, Progress
-from .pruning import check_vocab
+from .static import Trained, check_vocab, merged
 from .training import Checkpoint, Loop, Position, Schedule, fingerprint, place_of, position_of
 
 
-class Word2Vec(Estimator):
+class Word2Vec(Trained):
     """What SkipGram and CBOW share; use one of them."""
 
     dim = Whole(100, "length of a vector", low=1, high=1 << 20)
@@ -44,6 +41,7 @@ class Word2Vec(Estimator):
     threads = Whole(None, "worker threads; None means one for each CPU", low=1, high=4096, optional=True)
     seed = Whole(1, "of all that is random", low=0, high=(1 << 63) - 1)
 
+    fixed = ("dim", "hs")
     cbow = False
     mean_gradient = True  # of no effect in skip-gram
 
@@ -89,35 +87,13 @@ class Word2Vec(Estimator):
         callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
         encoded = (corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)).encode()
         mark = fingerprint(encoded)
-        opened = resume and self._open_checkpoint(checkpoint)
-        if opened and self.position.corpus == mark and self.position.epoch >= self.epochs:
-            return self  # that run was complete
-        before = self._state()
-        in_place = resume and self.position.corpus == mark and self.position.epoch < self.epochs
-        try:
-            if not in_place:
-                self._begin(encoded.vocab, mark, resume)
-            loop = self._loop(encoded, callbacks, verbose, checkpoint)
-        except BaseException:
-            self._set_state(before)
-            raise
-        try:
-            loop.run()
-        except (TrainingError, CorpusError):
-            self._recover(before, in_place, checkpoint)
-            raise
-        return self
-
-    def _open_checkpoint(self, checkpoint):
-        """What resuming starts from: a model without a state takes the checkpoint's; whether it did."""
-        opened = self._inputs is None and checkpoint.exists()
-        if opened:
-            self._set_state(self._read_state(checkpoint.path))
-            checkpoint.ours = True
-        if self._inputs is not None and self._shape != (self.dim, self.hs):
-            trained = "dim={}, hs={}".format(*self._shape)
-            raise ParameterError(f"the model was trained with {trained}, which cannot change when training goes on")
-        return opened
+        return self._train(
+            lambda: self._begin(encoded.vocab, mark, resume),
+            lambda: self._loop(encoded, callbacks, verbose, checkpoint),
+            mark,
+            resume,
+            checkpoint,
+        )
 
     def to_native(self):
         """The whole state as (tensors, texts): vectors of both sides, vocabulary, position, history, parameters."""
@@ -151,16 +127,6 @@ class Word2Vec(Estimator):
         model._set_state((vocab, *rows, position, model.history, (model.dim, model.hs)))
         return model
 
-    def check_finite(self):
-        """Raise TrainingError if a vector holds NaN or infinity."""
-        for rows in (self._inputs, self._outputs):
-            for start in range(0, len(rows), 4096):
-                if not np.isfinite(rows[start : start + 4096]).all():
-                    epoch = self.position.epoch + 1
-                    raise TrainingError(
-                        f"vectors hold NaN or infinity after epoch {epoch}: use a smaller lr ({self.lr:g})"
-                    )
-
     # -- state: (vocab, inputs (V, D'), outputs (V, D'), position, history, (dim, hs)); hs leaves an output row unused
 
     def _state(self):
@@ -173,25 +139,8 @@ class Word2Vec(Estimator):
     def _no_state(self):
         return None, None, None, Position(), [], (self.dim, self.hs)
 
-    def _recover(self, before, in_place, checkpoint):
-        """After a failed run: the last checkpoint of this run, or the state before it if that was not trained over."""
-        self._set_state(self._no_state() if in_place else before)
-        if checkpoint.ours:
-            with contextlib.suppress(FastembedError, OSError):
-                self._set_state(self._read_state(checkpoint.path))
-
-    def _read_state(self, path):
-        """The state of a model file of this class and with these parameters."""
-        tensors, meta = native.read(path)
-        if meta.get("class") != type(self).__name__:
-            raise FormatError(path, f"holds a {meta.get('class')}, not a {type(self).__name__}")
-        saved = type(self).from_native(path, tensors, meta)
-        free = ("threads", "epochs")  # what may change between the parts of a run
-        changed = [k for k, v in saved.get_params().items() if k not in free and getattr(self, k) != v]
-        if changed:
-            said = ", ".join(f"{k}={getattr(saved, k)!r}" for k in changed)
-            raise ParameterError(f"the checkpoint {path} was made with {said}; this model has other values")
-        return saved._state()
+    def _matrices(self):
+        return self._inputs, self._outputs
 
     def _output_rows(self):
         return len(self.vocab) - 1 if self._shape[1] else len(self.vocab)
@@ -221,22 +170,17 @@ class Word2Vec(Estimator):
 
     def _grown(self, vocab, inputs, outputs, more):
         """Vocabulary and copies of the rows with the words of another vocabulary added, counts summed."""
-        new = [word for word in more.words if word not in vocab.index]
-        if self.hs and not new:
+        if self.hs and all(word in vocab.index for word in more.words):
             return vocab, inputs.copy(), outputs.copy()
-        words = vocab.words + new
-        counts = np.concatenate([vocab.counts, np.zeros(len(new), np.int64)])
-        index = vocab.index | {word: len(vocab) + i for i, word in enumerate(new)}
-        np.add.at(counts, [index[word] for word in more.words], more.counts)
-        order = sorted(range(len(words)), key=lambda i: (-counts[i], words[i].encode("utf-8", "replace")))
-        place = np.argsort(order)  # where each of `words` goes
-        grown = [memory.zeros((len(words), inputs.shape[1])) for _ in range(2)]
-        grown[0][place[: len(vocab)]], grown[0][place[len(vocab) :]] = inputs, self._new_rows(len(new), len(vocab))
+        result, place = merged(vocab, more)
+        new = len(result) - len(vocab)
+        grown = [memory.zeros((len(result), inputs.shape[1])) for _ in range(2)]
+        grown[0][place[: len(vocab)]], grown[0][place[len(vocab) :]] = inputs, self._new_rows(new, len(vocab))
         if self.hs:
-            LOG.warning("%d new words: the Huffman tree is built anew and its nodes start from zero", len(new))
+            LOG.warning("%d new words: the Huffman tree is built anew and its nodes start from zero", new)
         else:
             grown[1][place[: len(vocab)]] = outputs
-        return Vocab([words[i] for i in order], counts[order]), *grown
+        return result, *grown
 
     def _loop(self, encoded, callbacks, verbose, checkpoint):
         """Everything that a run needs, put together."""
