@@ -15,6 +15,7 @@ MODULES = {
     "simd": ["dispatch.c", "kernels_base.c", "kernels_avx2.c", "kernels_avx512.c"],
     "job": [],
     "sgns": [],
+    "subwords": [],
     "probe": [],
     "tables": [],
     "encode": ["strmap.c", "merge.c", "tokens.c"],

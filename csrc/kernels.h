@@ -58,6 +58,12 @@ typedef struct fe_kernels {
     void (*mean)(const float *const *rows, int n, int width, float *pair);
     /* rows += scale (pair[0] - pair[1]), pair (2, width) */
     void (*spread)(float *const *rows, int n, int width, const float *pair, float scale);
+    /* pair (2, width): both rows = mean of rows (n, width), weighted by weights (n,) of sum 1 */
+    void (*blend)(const float *const *rows, const float *weights, int n, int width, float *pair);
+    /* pair (2, width): both rows = mean of the rows (n,) of matrix (_, width) */
+    void (*compose)(const float *matrix, const int32_t *rows, int n, int width, float *pair);
+    /* the rows (n,) of matrix (_, width) += pair[0] - pair[1] */
+    void (*scatter)(float *matrix, const int32_t *rows, int n, int width, const float *pair);
     /* floating-point operations of a loop that does nothing else, for benchmarks */
     double (*fma_loop)(int64_t times);
 } fe_kernels;

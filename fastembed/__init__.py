@@ -21,6 +21,7 @@ _NAMES = {  # public name -> module that has it
     "KeyedVectors": ".vectors",
     "SkipGram": ".models.word2vec",
     "CBOW": ".models.word2vec",
+    "FastText": ".models.fasttext",
     "load": ".io",
 }
 _MODULES = {  # public submodule -> where it lives

@@ -25,6 +25,7 @@ cdef extern from "fe.h" nogil:
 
 cdef enum:
     RING = 4           # centre words whose negatives are held: a power of two above AHEAD
+    FORESEEN = 48      # rows of a word that are fetched before it enters the window; what is beyond waits
     AHEAD = 2          # centre words whose rows are fetched before they are needed
     HOT_LEVELS = 7     # the top of the Huffman tree is always in the cache
     TOGETHER = 16      # context words of one step: an output row sums the gradients of all, and must not jump too far
@@ -40,13 +41,15 @@ cdef struct Plan:                 # what all workers share and none changes, but
     const int32_t *ids            # (T,) type of each token
     const int64_t *offsets        # (sentences + 1,)
     const Gate *gates             # (W,)
-    float *inputs                 # (V, D')
+    float *inputs                 # (V, D'); with subwords (rows, D'), any number
     float *outputs                # (V, D'), or (V - 1, D') inner nodes
     const fe_alias *noise         # (V,)
     const int64_t *path_offsets   # (V + 1,)
     const int32_t *path_nodes
     const float *path_signs       # -0.0 for label 1, 0.0 for label 0; FE_PAD more may be read
     int64_t tokens, sentences, chunk_tokens
+    const int64_t *subword_offsets # (V + 1,), or NULL where each word has a row of its own in inputs ...
+    const int32_t *subword_rows   # ... else the rows of word v are subword_rows[subword_offsets[v] ..]
     int32_t words
     int stride, window, negative, longest_path
     bint cbow, hierarchical, dynamic_window, mean_gradient
@@ -69,6 +72,9 @@ cdef struct Scratch:              # what one worker owns
     fe_rng rng
     float **contexts              # the rows of its context words; in CBOW step's only input is their mean
     int n_contexts
+    float *composed               # (slots, 2, D') with subwords: the window's words, and what they were on entering
+    float *weights                # (2 window,) CBOW with subwords: share of each context word in the mean
+    int slots                     # a power of two above 2 window
     float *mean                   # (2, D') the mean, and what it was before the step
     float *mean_row[1]
     int32_t *negatives            # (RING, negative)
@@ -166,10 +172,75 @@ cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c) noexcept 
     else:
         step.upcoming[n] = plan.outputs + <int64_t>kept.rows[c] * plan.stride
         n += 1
-    if c + plan.window < kept.n:
+    if c + plan.window < kept.n and plan.subword_rows == NULL:
         step.upcoming[n] = plan.inputs + <int64_t>kept.rows[c + plan.window] * plan.stride
         n += 1
     step.n_upcoming = n
+    if plan.subword_rows != NULL:
+        foresee_subwords(plan, scratch, c + plan.window)
+
+
+cdef inline void foresee_subwords(const Plan *plan, Scratch *scratch, int t) noexcept nogil:
+    """Name the rows of token t, which soon enters the window; fetch the list of those of the tokens after it."""
+    cdef const int32_t *words = scratch.kept.rows
+    cdef fe_step *step = &scratch.step
+    cdef int64_t p, first
+    if t + 2 < scratch.kept.n:
+        prefetch(plan.subword_offsets + words[t + 2])
+        prefetch(plan.subword_rows + plan.subword_offsets[words[t + 1]])
+    if t < scratch.kept.n:
+        first = plan.subword_offsets[words[t]]
+        for p in range(first, min(plan.subword_offsets[words[t] + 1], first + FORESEEN)):
+            step.upcoming[step.n_upcoming] = plan.inputs + <int64_t>plan.subword_rows[p] * plan.stride
+            step.n_upcoming += 1
+
+
+cdef inline float *composed_row(const Plan *plan, Scratch *scratch, int t) noexcept nogil:
+    """Where the vector of token t is kept while it is inside the window."""
+    return scratch.composed + <int64_t>(t & (scratch.slots - 1)) * 2 * plan.stride
+
+
+cdef inline void enter(const Plan *plan, Scratch *scratch, int t) noexcept nogil:
+    """Compose the vector of token t from its word's rows."""
+    cdef int32_t word = scratch.kept.rows[t]
+    cdef int64_t first = plan.subword_offsets[word]
+    kernels.compose(plan.inputs, plan.subword_rows + first, <int>(plan.subword_offsets[word + 1] - first),
+                    plan.stride, composed_row(plan, scratch, t))
+
+
+cdef inline void leave(const Plan *plan, Scratch *scratch, int t) noexcept nogil:
+    """What the vector of token t has learnt goes to all of its word's rows.
+
+    As in fastText every row receives the whole change, so that their mean moves by it.
+    """
+    cdef int32_t word = scratch.kept.rows[t]
+    cdef int64_t first = plan.subword_offsets[word]
+    kernels.scatter(plan.inputs, plan.subword_rows + first, <int>(plan.subword_offsets[word + 1] - first),
+                    plan.stride, composed_row(plan, scratch, t))
+
+
+cdef inline void add_context(const Plan *plan, Scratch *scratch, int t, int n) noexcept nogil:
+    """Make token t the n-th context word."""
+    cdef int32_t word = scratch.kept.rows[t]
+    if plan.subword_rows == NULL:
+        scratch.contexts[n] = plan.inputs + <int64_t>word * plan.stride
+    else:
+        scratch.contexts[n] = composed_row(plan, scratch, t)
+        scratch.weights[n] = <float>(plan.subword_offsets[word + 1] - plan.subword_offsets[word])
+
+
+cdef inline void mean_of_contexts(const Plan *plan, Scratch *scratch) noexcept nogil:
+    """CBOW's input: the mean of the context words; with subwords that of all their rows, as in fastText."""
+    cdef int n = scratch.n_contexts, i
+    cdef float rows = 0.0
+    if plan.subword_rows == NULL:
+        kernels.mean(<const float *const *>scratch.contexts, n, plan.stride, scratch.mean)
+        return
+    for i in range(n):
+        rows += scratch.weights[i]
+    for i in range(n):
+        scratch.weights[i] /= rows
+    kernels.blend(<const float *const *>scratch.contexts, scratch.weights, n, plan.stride, scratch.mean)
 
 
 cdef inline int gather_contexts(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -179,10 +250,10 @@ cdef inline int gather_contexts(const Plan *plan, Scratch *scratch, int c) noexc
     if plan.dynamic_window:
         reach = 1 + <int>fe_rng_below(&scratch.rng, plan.window)
     for i in range(max(c - reach, kept.first[c]), c):
-        scratch.contexts[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
+        add_context(plan, scratch, i, n)
         n += 1
     for i in range(c + 1, min(c + reach, kept.last[c]) + 1):
-        scratch.contexts[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
+        add_context(plan, scratch, i, n)
         n += 1
     scratch.n_contexts = n
     return n
@@ -253,7 +324,7 @@ cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noex
         train_contexts(plan, scratch, c, n)
         return n
     gather_outputs(plan, scratch, c, 1)
-    kernels.mean(<const float *const *>scratch.contexts, n, plan.stride, scratch.mean)
+    mean_of_contexts(plan, scratch)
     kernels.step(&scratch.step, &scratch.loss)
     cdef float share = <float>min(CBOW_RATE, 2 * plan.window) / n if plan.mean_gradient else 1.0
     kernels.spread(scratch.contexts, n, plan.stride, scratch.mean, share)
@@ -271,9 +342,32 @@ cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noex
     scratch.step.lr = plan.lr + (plan.min_lr - plan.lr) * progress
     for c in range(scratch.kept.begin, scratch.kept.begin + AHEAD):
         look_ahead(plan, scratch, c)
+    if plan.subword_rows != NULL:
+        return predictions + train_composed(plan, scratch)
     for c in range(scratch.kept.begin, scratch.kept.end):
         look_ahead(plan, scratch, c + AHEAD)
         predictions += train_centre(plan, scratch, c)
+    return predictions
+
+
+cdef int64_t train_composed(const Plan *plan, Scratch *scratch) noexcept nogil:
+    """The centres of a chunk where words have subwords: each token's vector is composed once, when it enters the
+    window, and what it has learnt goes to its rows once, when it leaves."""
+    cdef Kept *kept = &scratch.kept
+    cdef int first = max(0, kept.begin - plan.window), entered = first, left = first, c
+    cdef int64_t predictions = 0
+    for c in range(kept.begin, kept.end):
+        while left < c - plan.window:
+            leave(plan, scratch, left)
+            left += 1
+        while entered < min(kept.n, c + plan.window + 1):
+            enter(plan, scratch, entered)
+            entered += 1
+        look_ahead(plan, scratch, c + AHEAD)
+        predictions += train_centre(plan, scratch, c)
+    while left < entered:
+        leave(plan, scratch, left)
+        left += 1
     return predictions
 
 
@@ -317,12 +411,16 @@ cdef Worker new_worker(const Plan *plan):
     c.negatives = <int32_t *>worker.room(RING * max(1, plan.negative), np.int32)
     c.contexts = <float **>worker.room(2 * plan.window, np.intp)
     c.mean = <float *>worker.room(2 * plan.stride, np.float32)
+    c.slots = 1 << (2 * plan.window).bit_length()
+    if plan.subword_rows != NULL:
+        c.composed = <float *>worker.room(c.slots * 2 * plan.stride, np.float32)
+        c.weights = <float *>worker.room(2 * plan.window, np.float32)
     c.mean_row[0] = c.mean
     c.path_signs = <float *>worker.room(inputs * outputs + 2 * PAD, np.float32)
     c.step.inputs = &c.mean_row[0] if plan.cbow else c.contexts
     c.step.copies = <float **>worker.room(inputs, np.intp)
     c.step.outputs = <float **>worker.room(outputs + 1, np.intp)
-    c.step.upcoming = <float **>worker.room(outputs + 1, np.intp)
+    c.step.upcoming = <float **>worker.room(outputs + 1 + FORESEEN, np.intp)
     c.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
     c.step.width = plan.stride
     c.signs_size = inputs * BLOCK + 2 * PAD
@@ -352,21 +450,24 @@ cdef class Trainer:
     ----------
     corpus : (ids int32 (T,), offsets int64 (S + 1,), gates uint32 (W, 2)): a gate is the keep threshold of a type
         and its row in the matrices (2^32 - 1 for none).
-    inputs, outputs : float32 (V, D'), trained in place; D' is a multiple of FE_PAD and the padding is zero.
+    inputs, outputs : float32 (V, D'), trained in place; D' is a multiple of FE_PAD and the padding is zero. With
+        subwords, inputs has any number of rows.
     noise : uint32 (V, 2) alias table, or None
     paths : (offsets int64 (V + 1,), nodes int32, labels uint8) of the Huffman tree, or None; exactly one is given.
+    subwords : (offsets int64 (V + 1,), rows int32): the rows of inputs whose mean is a word's vector, at least one a
+        word; or None.
     settings : dict with window, negative, cbow, dynamic_window, mean_gradient, seed, chunk_tokens
     """
     cdef Plan plan
     cdef object held          # keeps the arrays behind the pointers alive
     cdef readonly int64_t chunks
 
-    def __init__(self, corpus, inputs, outputs, noise, paths, settings):
+    def __init__(self, corpus, inputs, outputs, noise, paths, settings, subwords=None):
         cdef const int32_t[::1] ids = corpus[0]
         cdef const int64_t[::1] offsets = corpus[1]
         cdef const uint32_t[:, ::1] gates = corpus[2]
         cdef float[:, ::1] input_rows = inputs, output_rows = outputs
-        self.held = (corpus, inputs, outputs, noise, paths)
+        self.held = (corpus, inputs, outputs, noise, paths, subwords)
         if settings["chunk_tokens"] < 1 or settings["window"] < 1:
             raise ValueError("chunk_tokens and window start from 1")
         if ids.shape[0] == 0 or offsets.shape[0] < 2 or offsets[offsets.shape[0] - 1] != ids.shape[0]:
@@ -377,7 +478,7 @@ cdef class Trainer:
         self.plan.offsets, self.plan.sentences = &offsets[0], offsets.shape[0] - 1
         self.plan.gates = <const Gate *>&gates[0, 0]
         self.plan.inputs, self.plan.outputs = &input_rows[0, 0], &output_rows[0, 0]
-        self.plan.words, self.plan.stride = input_rows.shape[0], input_rows.shape[1]
+        self.plan.words, self.plan.stride = output_rows.shape[0], output_rows.shape[1]
         self.plan.window, self.plan.negative = settings["window"], settings["negative"]
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
         self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]
@@ -386,10 +487,18 @@ cdef class Trainer:
             self.set_paths(*paths)
         else:
             self.set_noise(noise)
+        if subwords is not None:
+            self.set_subwords(*subwords, input_rows.shape[0])
         self.chunks = (self.plan.tokens + self.plan.chunk_tokens - 1) // self.plan.chunk_tokens
 
     def set_noise(self, const uint32_t[:, ::1] noise):
         self.plan.noise = <const fe_alias *>&noise[0, 0]
+
+    def set_subwords(self, const int64_t[::1] offsets, const int32_t[::1] rows, count):
+        sizes = np.diff(offsets)
+        if len(sizes) != self.plan.words or sizes.min() < 1 or not 0 <= np.min(rows) <= np.max(rows) < count:
+            raise ValueError("subword rows do not fit the words or the matrix")
+        self.plan.subword_offsets, self.plan.subword_rows = &offsets[0], &rows[0]
 
     def set_paths(self, const int64_t[::1] offsets, const int32_t[::1] nodes, labels):
         signs = np.zeros(len(labels) + PAD, np.float32)

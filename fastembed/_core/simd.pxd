@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
 
 cdef extern from "kernels.h" nogil:
@@ -33,6 +33,9 @@ cdef extern from "kernels.h" nogil:
         void (*lay_signs)(const fe_step *step, const float *signs, float *laid) noexcept nogil
         void (*mean)(const float *const *rows, int n, int width, float *pair) noexcept nogil
         void (*spread)(float *const *rows, int n, int width, const float *pair, float scale) noexcept nogil
+        void (*blend)(const float *const *rows, const float *weights, int n, int width, float *pair) noexcept nogil
+        void (*compose)(const float *matrix, const int32_t *rows, int n, int width, float *pair) noexcept nogil
+        void (*scatter)(float *matrix, const int32_t *rows, int n, int width, const float *pair) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
     const fe_kernels *const *fe_available()
 

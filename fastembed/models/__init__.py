@@ -7,6 +7,7 @@ from ..errors import FormatError
 MODELS = {  # name -> (module, class)
     "skipgram": ("word2vec", "SkipGram"),
     "cbow": ("word2vec", "CBOW"),
+    "fasttext": ("fasttext", "FastText"),
 }
 
 

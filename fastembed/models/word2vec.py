@@ -203,7 +203,7 @@ class Word2Vec(Estimator):
         old = self._state() if resume and self._inputs is not None else None
         if old is None:
             self._check_vocab(types, vocab)
-            state = (vocab, self._new_rows(len(vocab), 0), memory.zeros((len(vocab), simd.padded(self.dim))))
+            state = (vocab, self._new_inputs(vocab), memory.zeros((len(vocab), simd.padded(self.dim))))
             history = []
         else:
             state, history = self._grown(*old[:3], vocab), old[4]
@@ -218,6 +218,14 @@ class Word2Vec(Estimator):
                 f"min_count={self.min_count} leaves {len(vocab)} of {len(types)} words and at least 2 are needed; "
                 f"the most frequent, {types.words[0]!r}, occurs {types.counts[0]} times"
             )
+
+    def _new_inputs(self, vocab):
+        """The input side of a new model."""
+        return self._new_rows(len(vocab), 0)
+
+    def _subword_rows(self):
+        """What makes up each word's vector, as the trainer wants it; None: a row of its own."""
+        return None
 
     def _new_rows(self, count, stream):
         """Rows (count, D'), uniform in +-1/(2 dim), the padding zero."""
@@ -273,7 +281,8 @@ class Word2Vec(Estimator):
             "chunk_tokens": self.position.chunk_tokens,
         }
         corpus = (encoded.ids, encoded.offsets, self._gates(encoded.vocab))
-        return sgns.Trainer(corpus, self._inputs, self._outputs, noise, paths, settings)
+        rows = self._inputs, self._outputs
+        return sgns.Trainer(corpus, *rows, noise, paths, settings, self._subword_rows())
 
     def _chunk_tokens(self, tokens):
         """Tokens in a chunk: some milliseconds of work (a run can stop between chunks) and many chunks in an epoch.

@@ -1,0 +1,134 @@
+"""Character n-grams: NGrams says which a word has and which rows they are hashed to, Subwords composes vectors of them.
+
+Bojanowski, Grave, Joulin and Mikolov 2017, "Enriching Word Vectors with Subword Information".
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ._core import subwords
+from ._core.job import Job
+from .errors import ParameterError, WordNotFoundError
+from .parallel import run
+
+MAX_BUCKET = (1 << 31) - 1
+WHOLE = "</s>"  # fastText's end of sentence: the one word that it gives no n-grams
+
+
+@dataclass(frozen=True)
+class NGrams:
+    """The n-grams of ``minn`` to ``maxn`` Unicode characters of a word between ``<`` and ``>``, hashed to rows.
+
+    Parameters
+    ----------
+    minn, maxn : characters; the boundary characters count. maxn=0 means no n-grams.
+    bucket : rows that the n-grams share.
+
+    Raises ParameterError if these do not fit together.
+
+    >>> NGrams(3, 3, 2_000_000).split("where")
+    ['<wh', 'whe', 'her', 'ere', 're>']
+    >>> NGrams(1, 1, 2_000_000).split("北京")
+    ['北', '京']
+    """
+
+    minn: int = 3
+    maxn: int = 6
+    bucket: int = 2_000_000
+
+    def __post_init__(self):
+        if min(self.minn, self.maxn, self.bucket) < 0 or self.bucket > MAX_BUCKET:
+            raise ParameterError(f"n-grams of {self.minn} to {self.maxn} characters in {self.bucket} rows: impossible")
+        if self.maxn and self.minn > self.maxn:
+            raise ParameterError(f"minn={self.minn}, maxn={self.maxn}: minn must not be larger (maxn=0: no n-grams)")
+        if self.maxn and not self.bucket:
+            raise ParameterError("bucket=0 leaves no row for n-grams: give at least 1, or maxn=0 for no n-grams")
+
+    def split(self, word):
+        """The n-grams of a word as a list of str, in the order of their rows; one may come twice."""
+        text = "" if word == WHOLE else f"<{word}>"
+        return [
+            text[i : i + n]
+            for i in range(len(text))
+            for n in range(self.minn or 1, min(self.maxn, len(text) - i) + 1)
+            if n > 1 or 0 < i < len(text) - 1
+        ]
+
+    def rows(self, word):
+        """The rows (n,) int32 of a word's n-grams, each from 0 to bucket - 1, as fastText hashes them."""
+        blob = np.frombuffer(word.encode("utf-8", "replace") or b"\0", np.uint8)
+        offsets = np.array([0, len(blob) if word else 0], np.int64)
+        if word == WHOLE or not self.maxn:
+            return np.zeros(0, np.int32)
+        return subwords.rows_of(blob, offsets, self._spec(0), None)[1]
+
+    def table(self, vocab):
+        """The rows of all V words, as (offsets (V + 1,) int64, rows int32): word v's own row v, then V + n-gram rows."""
+        size = len(vocab)
+        if size + self.bucket > MAX_BUCKET:
+            raise ParameterError(f"{size} words and bucket={self.bucket}: together more than {MAX_BUCKET} rows")
+        whole = np.full(size, not self.maxn, np.uint8)
+        if WHOLE in vocab.index:
+            whole[vocab.index[WHOLE]] = True
+        return subwords.rows_of(np.append(vocab.blob, np.uint8(0)), vocab.offsets, self._spec(size), whole)
+
+    def _spec(self, base):
+        return self.minn, self.maxn, max(1, self.bucket), base
+
+    def meta(self):
+        """The parameters as a dict of plain numbers."""
+        return {name: int(value) for name, value in asdict(self).items()}
+
+
+class Subwords:
+    """Vectors for any word: the mean of the rows of its n-grams.
+
+    Parameters
+    ----------
+    ngrams : NGrams
+    rows : (bucket, dim) float32; may be strided, read-only or memory-mapped. Not copied.
+    """
+
+    def __init__(self, ngrams, rows):
+        if rows.ndim != 2 or len(rows) != ngrams.bucket or rows.dtype != np.float32:
+            raise ParameterError(f"n-gram rows of shape {rows.shape}: needs {ngrams.bucket} rows of float32")
+        self.ngrams, self.rows = ngrams, rows
+
+    def vector(self, word):
+        """The vector (dim,) of a word out of the vocabulary; WordNotFoundError if it has no n-grams."""
+        if not isinstance(word, str):
+            raise WordNotFoundError(f"words are str, not {type(word).__name__}: {word!r}")
+        rows = self.ngrams.rows(word)
+        if not len(rows):
+            spec = f"of {self.ngrams.minn} to {self.ngrams.maxn} characters" if self.ngrams.maxn else "(maxn is 0)"
+            raise WordNotFoundError(f"{word[:50]!r} is not in the vocabulary and has no n-grams {spec}")
+        return means(self.rows, np.array([0, len(rows)]), rows)[0]
+
+    def nearest(self, vector, vocab, topn=10):
+        """The n-grams of the words in ``vocab`` whose rows are nearest to a vector (dim,): list of (n-gram, cosine)."""
+        found = {}
+        for word in vocab.words:
+            found.update(zip(self.ngrams.split(word), self.ngrams.rows(word).tolist(), strict=True))
+        names, matrix = list(found), self.rows[np.fromiter(found.values(), np.int64, len(found))]
+        lengths = np.linalg.norm(matrix, axis=1) * max(np.linalg.norm(vector), 1e-30)
+        scores = matrix @ vector / np.where(lengths > 0, lengths, 1)
+        best = np.argsort(-scores, kind="stable")[:topn]
+        return [(names[k], float(scores[k])) for k in best]
+
+
+def means(matrix, offsets, rows):
+    """Means (V, dim) of rows of a matrix: of word v those named in rows[offsets[v]:offsets[v + 1]].
+
+    matrix (R, dim) float32, its rows contiguous, at any stride and alignment  # in
+    """
+    out = np.zeros((len(offsets) - 1, matrix.shape[1]), np.float32)
+    if not len(rows):
+        return out
+    if matrix.strides[1] != 4 or not matrix.dtype.isnative:
+        matrix = np.ascontiguousarray(matrix, np.float32)
+    span = matrix.strides[0] * (len(matrix) - 1) + 4 * matrix.shape[1]
+    data = np.lib.stride_tricks.as_strided(matrix.view(np.uint8), (span,), (1,), writeable=False)
+    job = Job(min(256, max(1, len(out) // 64)))
+    run(lambda job, _: subwords.means(job, data, (len(matrix), matrix.strides[0]), offsets, rows, out), job)
+    return out
