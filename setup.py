@@ -16,6 +16,7 @@ MODULES = {
     "job": [],
     "sgns": [],
     "subwords": [],
+    "entries": [],
     "probe": [],
     "tables": [],
     "encode": ["strmap.c", "merge.c", "tokens.c"],

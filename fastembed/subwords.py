@@ -63,15 +63,53 @@ class NGrams:
             return np.zeros(0, np.int32)
         return subwords.rows_of(blob, offsets, self._spec(0), None)[1]
 
-    def table(self, vocab):
-        """The rows of all V words, as (offsets (V + 1,) int64, rows int32): word v's own row v, then V + n-gram rows."""
+    def table(self, vocab, places=None):
+        """The rows of all V words: offsets (V + 1,) int64, rows int32; of word v its own row v, then V + n-gram rows.
+
+        places (bucket,) : where n-gram rows stand, as in Subwords.
+        """
         size = len(vocab)
         if size + self.bucket > MAX_BUCKET:
             raise ParameterError(f"{size} words and bucket={self.bucket}: together more than {MAX_BUCKET} rows")
         whole = np.full(size, not self.maxn, np.uint8)
         if WHOLE in vocab.index:
             whole[vocab.index[WHOLE]] = True
-        return subwords.rows_of(np.append(vocab.blob, np.uint8(0)), vocab.offsets, self._spec(size), whole)
+        blob, offsets = np.append(vocab.blob, np.uint8(0)), np.ascontiguousarray(vocab.offsets, np.int64)
+        offsets, rows = subwords.rows_of(blob, offsets, self._spec(size), whole)
+        if places is not None:
+            shared = rows >= size
+            rows[shared] = size + places[rows[shared] - size]
+        return offsets, rows
+
+    def places(self, vocab, weights):
+        """Where to keep each of the n-gram rows, (bucket,) int32: the more often used, the further in front.
+
+        weights (V,): how often each word is trained. Rows that are used much then share pages and translations.
+        """
+        offsets, rows = self.table(vocab)
+        uses = np.bincount(rows, np.repeat(weights, np.diff(offsets)), len(vocab) + self.bucket)[len(vocab) :]
+        places = np.empty(self.bucket, np.int32)
+        places[np.argsort(-uses, kind="stable")] = np.arange(self.bucket, dtype=np.int32)
+        return places
+
+    def compose(self, vocab, words, parts):
+        """The vectors (V, dim) of a vocabulary from its words' own rows (V, dim) and the Subwords ``parts``."""
+        sums, counts = self._sums(vocab, parts)
+        sums += words
+        sums /= counts + 1
+        return sums
+
+    def decompose(self, vocab, vectors, parts):
+        """The words' own rows (V, dim) from their vectors (V, dim): the way back of ``compose``."""
+        sums, counts = self._sums(vocab, parts)
+        return vectors * (counts + 1) - sums
+
+    def _sums(self, vocab, parts):
+        """For each word the sum (V, dim) float32 of its n-grams' rows, and their number (V, 1)."""
+        offsets, rows = self.table(vocab)
+        shared = parts.placed(np.delete(rows, offsets[:-1]) - len(vocab))
+        counts = (np.diff(offsets) - 1).astype(np.float32)[:, np.newaxis]
+        return means(parts.rows, offsets - np.arange(len(offsets)), shared) * counts, counts
 
     def _spec(self, base):
         return self.minn, self.maxn, max(1, self.bucket), base
@@ -88,12 +126,23 @@ class Subwords:
     ----------
     ngrams : NGrams
     rows : (bucket, dim) float32; may be strided, read-only or memory-mapped. Not copied.
+    places : (bucket,) int32, which of ``rows`` is that of each n-gram row; None: the same.
     """
 
-    def __init__(self, ngrams, rows):
+    def __init__(self, ngrams, rows, places=None):
         if rows.ndim != 2 or len(rows) != ngrams.bucket or rows.dtype != np.float32:
             raise ParameterError(f"n-gram rows of shape {rows.shape}: needs {ngrams.bucket} rows of float32")
-        self.ngrams, self.rows = ngrams, rows
+        if places is not None and (places.shape != (len(rows),) or places.dtype != np.int32):
+            raise ParameterError(f"places of shape {places.shape} for {len(rows)} n-gram rows")
+        self.ngrams, self.rows, self.places = ngrams, rows, places
+
+    def placed(self, rows):
+        """Where the n-gram rows (n,) stand in ``rows``."""
+        return rows if self.places is None else self.places[rows]
+
+    def in_order(self, first, last):
+        """N-gram rows first .. last - 1, (last - first, dim), by the number of their hash."""
+        return self.rows[self.placed(np.arange(first, min(last, len(self.rows))))]
 
     def vector(self, word):
         """The vector (dim,) of a word out of the vocabulary; WordNotFoundError if it has no n-grams."""
@@ -103,14 +152,15 @@ class Subwords:
         if not len(rows):
             spec = f"of {self.ngrams.minn} to {self.ngrams.maxn} characters" if self.ngrams.maxn else "(maxn is 0)"
             raise WordNotFoundError(f"{word[:50]!r} is not in the vocabulary and has no n-grams {spec}")
-        return means(self.rows, np.array([0, len(rows)]), rows)[0]
+        return means(self.rows, np.array([0, len(rows)]), self.placed(rows))[0]
 
-    def nearest(self, vector, vocab, topn=10):
-        """The n-grams of the words in ``vocab`` whose rows are nearest to a vector (dim,): list of (n-gram, cosine)."""
+    def nearest(self, vector, words, topn=10):
+        """Of the n-grams of ``words`` those whose rows are nearest to a vector (dim,): list of (n-gram, cosine)."""
         found = {}
-        for word in vocab.words:
+        for word in words:
             found.update(zip(self.ngrams.split(word), self.ngrams.rows(word).tolist(), strict=True))
-        names, matrix = list(found), self.rows[np.fromiter(found.values(), np.int64, len(found))]
+        rows = np.fromiter(found.values(), np.int64, len(found))
+        names, matrix = list(found), self.rows[self.placed(rows)]
         lengths = np.linalg.norm(matrix, axis=1) * max(np.linalg.norm(vector), 1e-30)
         scores = matrix @ vector / np.where(lengths > 0, lengths, 1)
         best = np.argsort(-scores, kind="stable")[:topn]

@@ -17,6 +17,7 @@ FORMATS = {  # name -> (read(source, options) or None, write(kv, path) or None)
     "word2vec": (word2vec.read, word2vec.write),
     "word2vec-bin": (word2vec.read_binary, word2vec.write_binary),
     "glove": (glove.read, glove.write),
+    "fasttext": (fasttext.read, fasttext.write),
     "vec": (word2vec.read, fasttext.write_vec),
     "projector": (None, projector.write),
 }
@@ -76,7 +77,7 @@ def sniff(source):
         if head.startswith(magic):
             raise FormatError(source.path, message, offset=0)
     if head.startswith(fasttext.MAGIC):
-        fasttext.refuse_binary(source)
+        return "fasttext"
     if head[8:9] == b"{":
         return "safetensors"
     if word2vec.header(source) is not None:
@@ -109,12 +110,13 @@ def save(obj, path, format=None):
     ----------
     obj : KeyedVectors, or a model: the native format holds all of it, the others its vectors.
     path : the file; it is replaced as a whole, and stays as it was if anything fails.
-    format : a name of FORMATS; None takes it from the extension (EXTENSIONS).
+    format : a name of FORMATS; None takes it from the extension (EXTENSIONS; .bin with n-grams is fastText's).
 
     Raises ParameterError for an unknown format, no vectors or words that it cannot hold, OSError if writing fails.
     """
     extension = os.path.splitext(os.fspath(path))[1].lower()
-    format = format or EXTENSIONS.get(extension)
+    subwords = hasattr(obj, "to_fasttext") or getattr(obj, "subwords", None) is not None
+    format = format or ("fasttext" if subwords and extension == ".bin" else EXTENSIONS.get(extension))
     if format not in FORMATS:
         known = " ".join(EXTENSIONS)
         raise ParameterError(f"cannot tell the format of {os.fspath(path)!r}: use {known} or format= ({_names(1)})")
@@ -122,6 +124,9 @@ def save(obj, path, format=None):
         if format == "safetensors":
             tensors, meta = late("fastembed.models", "to_native")(obj)
             native.write(path, tensors, meta)
+            return
+        if format == "fasttext" and subwords:
+            fasttext.write(obj, path)
             return
         obj = obj.wv
     if not len(obj):

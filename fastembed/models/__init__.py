@@ -27,6 +27,11 @@ def to_native(model):
     return model.to_native()
 
 
+def from_fasttext(path, contents):
+    """The FastText model of a fastText .bin (fastembed.io.fasttext.Contents)."""
+    return get("fasttext").from_fasttext(path, contents)
+
+
 def from_native(path, tensors, meta):
     """The model of a native file (fastembed.io.native), ready to use or to train further.
 
