@@ -39,7 +39,6 @@ class FastText(Word2Vec):
     minn = Whole(3, "characters of the shortest n-grams", low=0, high=1 << 20)
     maxn = Whole(6, "characters of the longest n-grams; 0 makes none", low=0, high=1 << 20)
     bucket = Whole(2_000_000, "rows that n-grams share by their hash", low=1, high=(1 << 31) - 1)
-    sample = Real(1e-4, "subsampling threshold: words above this share of the text are thinned; 0 keeps all", low=0)
     lr = Real(0.05, "learning rate at the start", low=1e-12)
 
     mean_gradient = False
