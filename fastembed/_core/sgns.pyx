@@ -48,7 +48,7 @@ cdef struct Plan:                 # what all workers share and none changes, but
     const int32_t *path_nodes
     const float *path_signs       # -0.0 for label 1, 0.0 for label 0; FE_PAD more may be read
     int64_t tokens, sentences, chunk_tokens
-    const int64_t *subword_offsets # (V + 1,), or NULL where each word has a row of its own in inputs ...
+    const int64_t *subword_offsets  # (V + 1,), or NULL where each word has a row of its own in inputs ...
     const int32_t *subword_rows   # ... else the rows of word v are subword_rows[subword_offsets[v] ..]
     int32_t words
     int stride, window, negative, longest_path

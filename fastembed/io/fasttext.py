@@ -23,7 +23,8 @@ from .rows import check_finite, check_words, invalid_utf8, repeats, replaced
 MAGIC = struct.pack("<i", 793712314)
 VERSION = 12  # 11 differs in supervised models only
 ARGS = (
-    "dim", "window", "epochs", "min_count", "negative", "word_ngrams", "loss", "model", "bucket", "minn", "maxn", "rate",
+    "dim", "window", "epochs", "min_count", "negative", "word_ngrams", "loss", "model",
+    "bucket", "minn", "maxn", "rate",
 )  # fmt: skip
 HS, NS = 1, 2
 CBOW, SKIPGRAM, SUPERVISED = 1, 2, 3
@@ -115,7 +116,9 @@ def _vocab(source, args, options):
     wrong = (counts < 0) | (kinds != (np.arange(size) >= words))
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise FormatError(source.path, f"entry {row} has count {counts[row]} and type {kinds[row]}", offset=int(spans[row, 1]))
+        raise FormatError(
+            source.path, f"entry {row} has count {counts[row]} and type {kinds[row]}", offset=int(spans[row, 1])
+        )
     if pruned >= 0:
         raise FormatError(source.path, "a quantised model, whose vectors cannot be read", offset=begin + 20)
     args["labels"] = labels

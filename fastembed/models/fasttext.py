@@ -46,7 +46,9 @@ class FastText(Word2Vec):
     def __init__(self, **parameters):
         self._rows = self._context = None  # what is trained: (V + bucket, D') and (V, D') ...
         self._stored = None  # ... or, of a loaded model until it is trained: (words, n-gram rows, context), as mapped
-        self._ngrams = self._places = None  # as trained: NGrams, and where their rows stand among those behind the words
+        self._ngrams = self._places = (
+            None  # as trained: NGrams, and where their rows stand among those behind the words
+        )
         self._table = None  # (offsets, rows) of the vocabulary
         self._training = False
         super().__init__(**parameters)
@@ -68,7 +70,7 @@ class FastText(Word2Vec):
 
     def subwords(self, word):
         """What a word's vector is made of, as a list of str: the word itself if it is known, and its n-grams."""
-        self._fitted(self._ngrams)
+        self._fitted(self.vocab)
         return [word] * (word in self.vocab) + self._ngrams.split(word)
 
     @property
@@ -141,7 +143,9 @@ class FastText(Word2Vec):
     def _open_checkpoint(self, checkpoint):
         opened = super()._open_checkpoint(checkpoint)
         if self._ngrams is not None and self.vocab is not None and self._ngrams != self._wanted():
-            raise ParameterError(f"the model was trained with {self._ngrams}, which cannot change when training goes on")
+            raise ParameterError(
+                f"the model was trained with {self._ngrams}, which cannot change when training goes on"
+            )
         return opened
 
     def to_native(self):
@@ -170,7 +174,11 @@ class FastText(Word2Vec):
         """The contents of a fastText .bin (fastembed.io.fasttext)."""
         self._fitted(self.vocab)
         size, dim = len(self.vocab), self._shape[0]
-        words, buckets, context = self._stored or (self._rows[:size, :dim], self._rows[size:, :dim], self.context_vectors)
+        words, buckets, context = self._stored or (
+            self._rows[:size, :dim],
+            self._rows[size:, :dim],
+            self.context_vectors,
+        )
         args = {name: getattr(self, name) for name in fasttext.ARGS if name in self.parameters} | self._ngrams.meta()
         args |= {"dim": dim, "loss": fasttext.HS if self._shape[1] else fasttext.NS, "sample": self.sample}
         args |= {"model": fasttext.SKIPGRAM if self.sg else fasttext.CBOW, "word_ngrams": 1, "rate": 100}

@@ -225,7 +225,7 @@ class Word2Vec(Estimator):
 
     def _subword_rows(self):
         """What makes up each word's vector, as the trainer wants it; None: a row of its own."""
-        return None
+        return
 
     def _new_rows(self, count, stream):
         """Rows (count, D'), uniform in +-1/(2 dim), the padding zero."""

@@ -54,15 +54,19 @@ def test_get_set_clone(kind):
         model.set_params(nonsense=1)
 
 
+def small_kind(kind):
+    return kind(min_count=1, epochs=1, **SMALLER.get(kind.__name__, {}))
+
+
 def test_scikit_learn_tools(kind):
     base = pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
     pipeline = pytest.importorskip("sklearn.pipeline")
     model = kind(dim=7)
     assert base.clone(model).get_params() == model.get_params()
     search = pytest.importorskip("sklearn.model_selection")
-    grid = search.GridSearchCV(kind(min_count=1, epochs=1), {"dim": [4, 5]}, scoring=lambda m, X: m.dim, cv=2)
+    grid = search.GridSearchCV(small_kind(kind), {"dim": [4, 5]}, scoring=lambda m, X: m.dim, cv=2)
     assert grid.fit(TEXT).best_params_ == {"dim": 5}
-    fitted = pipeline.make_pipeline(kind(dim=4, min_count=1, epochs=1)).fit(TEXT)
+    fitted = pipeline.make_pipeline(small_kind(kind).set_params(dim=4)).fit(TEXT)
     assert fitted[-1].wv.vectors.shape[1] == 4
 
 
@@ -88,7 +92,7 @@ def test_attributes_are_checked_before_any_work(kind):
 
 
 def test_numpy_numbers_are_numbers(kind):
-    model = kind(dim=np.int64(8), lr=np.float32(0.1), min_count=1, epochs=np.int32(1)).fit(TEXT, verbose=0)
+    model = small_kind(kind).set_params(dim=np.int64(8), lr=np.float32(0.1), epochs=np.int32(1)).fit(TEXT, verbose=0)
     assert json.loads(model.to_native()[1]["params"])["dim"] == 8
 
 
