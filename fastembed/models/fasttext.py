@@ -28,7 +28,8 @@ class FastText(Word2Vec):
     goes to its rows once when it leaves. For Chinese, whose words are short, use minn=1 (and maxn=2 or 3).
 
     >>> import fastembed as fe
-    >>> model = fe.FastText(dim=8, min_count=1, epochs=1, bucket=1000).fit(["here and there"] * 20, verbose=0)
+    >>> model = fe.FastText(dim=8, min_count=1, epochs=1, bucket=1000)
+    >>> model = model.fit(["here and there", "there and back"] * 50, verbose=0)
     >>> "where" in model.wv, model.wv["where"].shape
     (False, (8,))
     >>> model.subwords("and")
@@ -120,10 +121,13 @@ class FastText(Word2Vec):
         size, dim = words.shape
         rows = memory.zeros((size + len(buckets), simd.padded(dim)))
         rows[:size, :dim] = words
+        places = np.arange(len(buckets), dtype=np.int32)
+        if self._places is None and len(buckets):
+            places = self._places = self._ngrams.places(self.vocab, self._weights(self.vocab))
         for start in range(0, len(buckets), BLOCK):
-            rows[size + start : size + min(start + BLOCK, len(buckets)), :dim] = buckets[start : start + BLOCK]
+            rows[size + places[start : start + BLOCK], :dim] = buckets[start : start + BLOCK]
         self._context, self._rows, self._stored = _padded(context, size), rows, None
-        self._wv = None
+        self._wv = self._table = None
 
     # -- state and files
 
@@ -206,11 +210,15 @@ class FastText(Word2Vec):
     def _new_inputs(self, vocab):
         self._ngrams, self._places = self._wanted(), None
         if self._ngrams.bucket:
-            self._places = self._ngrams.places(vocab, vocab.counts * (vocab.keep_thresholds(self.sample) / 2.0**32))
+            self._places = self._ngrams.places(vocab, self._weights(vocab))
         rows = memory.zeros((len(vocab) + self._ngrams.bucket, simd.padded(self.dim)))
         job, limit = Job(256), 1 / int(self.dim)
         run(lambda job, _: subwords.fill_uniform(job, rows, int(self.dim), limit, int(self.seed)), job, self.threads)
         return rows
+
+    def _weights(self, vocab):
+        """How often each word is trained in an epoch, (V,)."""
+        return vocab.counts * (vocab.keep_thresholds(self.sample) / 2.0**32)
 
     def _subword_rows(self):
         if self._table is None:
