@@ -24,6 +24,8 @@ class NGrams:
     ----------
     minn, maxn : characters; the boundary characters count. maxn=0 means no n-grams.
     bucket : rows that the n-grams share.
+    hash_count : 0 is fastText's way, one row for each n-gram; 1 to 4 is floret's: so many rows for each, and for the
+        word with its boundaries, which then has no row of its own.
 
     Raises ParameterError if these do not fit together.
 
@@ -36,6 +38,7 @@ class NGrams:
     minn: int = 3
     maxn: int = 6
     bucket: int = 2_000_000
+    hash_count: int = 0
 
     def __post_init__(self):
         if min(self.minn, self.maxn, self.bucket) < 0 or self.bucket > MAX_BUCKET:
@@ -44,11 +47,13 @@ class NGrams:
             raise ParameterError(f"minn={self.minn}, maxn={self.maxn}: minn must not be larger (maxn=0: no n-grams)")
         if self.maxn and not self.bucket:
             raise ParameterError("bucket=0 leaves no row for n-grams: give at least 1, or maxn=0 for no n-grams")
+        if not 0 <= self.hash_count <= 4 or (self.hash_count and not self.maxn):
+            raise ParameterError(f"hash_count={self.hash_count}: give 1 to 4 and maxn of at least 1, or 0")
 
     def split(self, word):
         """The n-grams of a word as a list of str, in the order of their rows; one may come twice."""
-        text = "" if word == WHOLE else f"<{word}>"
-        return [
+        text = "" if word == WHOLE and not self.hash_count else f"<{word}>"
+        return [text] * bool(self.hash_count) + [
             text[i : i + n]
             for i in range(len(text))
             for n in range(self.minn or 1, min(self.maxn, len(text) - i) + 1)
@@ -56,15 +61,17 @@ class NGrams:
         ]
 
     def rows(self, word):
-        """The rows (n,) int32 of a word's n-grams, each from 0 to bucket - 1, as fastText hashes them."""
+        """The rows (n,) int32 of a word's n-grams, each from 0 to bucket - 1, one n-gram after another."""
         blob = np.frombuffer(word.encode("utf-8", "replace") or b"\0", np.uint8)
         offsets = np.array([0, len(blob) if word else 0], np.int64)
-        if word == WHOLE or not self.maxn:
+        if (word == WHOLE and not self.hash_count) or not self.maxn:
             return np.zeros(0, np.int32)
         return subwords.rows_of(blob, offsets, self._spec(0), None)[1]
 
     def table(self, vocab, places=None):
         """The rows of all V words: offsets (V + 1,) int64, rows int32; of word v its own row v, then V + n-gram rows.
+
+        With hash_count words have no row of their own, but the n-grams' are numbered from V all the same.
 
         places (bucket,) : where n-gram rows stand, as in Subwords.
         """
@@ -75,7 +82,7 @@ class NGrams:
         if WHOLE in vocab.index:
             whole[vocab.index[WHOLE]] = True
         blob, offsets = np.append(vocab.blob, np.uint8(0)), np.ascontiguousarray(vocab.offsets, np.int64)
-        offsets, rows = subwords.rows_of(blob, offsets, self._spec(size), whole)
+        offsets, rows = subwords.rows_of(blob, offsets, self._spec(size), None if self.hash_count else whole)
         if places is not None:
             shared = rows >= size
             rows[shared] = size + places[rows[shared] - size]
@@ -112,7 +119,7 @@ class NGrams:
         return means(parts.rows, offsets - np.arange(len(offsets)), shared) * counts, counts
 
     def _spec(self, base):
-        return self.minn, self.maxn, max(1, self.bucket), base
+        return self.minn, self.maxn, max(1, self.bucket), base, self.hash_count
 
     def meta(self):
         """The parameters as a dict of plain numbers."""
@@ -156,11 +163,11 @@ class Subwords:
 
     def nearest(self, vector, words, topn=10):
         """Of the n-grams of ``words`` those whose rows are nearest to a vector (dim,): list of (n-gram, cosine)."""
-        found = {}
+        found, each = {}, max(1, self.ngrams.hash_count)
         for word in words:
-            found.update(zip(self.ngrams.split(word), self.ngrams.rows(word).tolist(), strict=True))
-        rows = np.fromiter(found.values(), np.int64, len(found))
-        names, matrix = list(found), self.rows[self.placed(rows)]
+            found.update(zip(self.ngrams.split(word), self.ngrams.rows(word).reshape(-1, each).tolist(), strict=True))
+        rows = np.array(list(found.values()), np.int64).reshape(-1, each)
+        names, matrix = list(found), self.rows[self.placed(rows)].sum(1)
         lengths = np.linalg.norm(matrix, axis=1) * max(np.linalg.norm(vector), 1e-30)
         scores = matrix @ vector / np.where(lengths > 0, lengths, 1)
         best = np.argsort(-scores, kind="stable")[:topn]

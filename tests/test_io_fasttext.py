@@ -8,6 +8,7 @@ import pytest
 import fastembed as fe
 from fastembed import io
 from fastembed.errors import FormatError, ParameterError
+from fastembed.subwords import NGrams
 from fastembed.vocab import Vocab
 
 TEXT = ["the cat sat on the mät 北京", "the dog sat on the log", "a cat and a dog and a mat"] * 30
@@ -105,6 +106,43 @@ def test_supervised_and_quantised_files(tmp_path):
     theirs.save_model(str(tmp_path / "m.ftz"))
     with pytest.raises(FormatError, match="quantised"):
         fe.load(tmp_path / "m.ftz")
+
+
+def test_a_compact_table(tmp_path):
+    """floret's rows for the same words, its text, and nothing that a .bin could hold."""
+    settings = {"dim": 6, "min_count": 1, "epochs": 4, "bucket": 150, "sample": 0, "hash_count": 2, "threads": 1}
+    model = fe.FastText(**settings).fit(TEXT, verbose=0)
+    assert model.history[-1]["loss"] < model.history[0]["loss"] and "cats" not in model.wv
+    model.save(tmp_path / "m.fe")
+    for again in (fe.load(tmp_path / "m.fe"), fe.load(tmp_path / "m.fe").fit(TEXT, resume=True, verbose=0)):
+        assert again.wv["cats"].shape == (6,) and len(again.wv.nearest_ngrams("cat", 3)) == 3
+    io.save(model, tmp_path / "m.floret")
+    header, *lines = (tmp_path / "m.floret").read_text().splitlines()
+    assert header == "150 6 3 6 2 2166136261 < >"
+    table = np.array([line.split()[1:] for line in lines], np.float32)
+    assert [line.split()[0] for line in lines] == [str(row) for row in range(150)]
+    for word in [*model.wv.index_to_key, "cats"]:
+        rows = model.wv.subwords.ngrams.rows(word)
+        np.testing.assert_allclose(table[rows].mean(0), model.wv[word], atol=1e-6)
+    with pytest.raises(ParameterError, match="hash_count"):
+        io.save(model, tmp_path / "m.bin")
+    with pytest.raises(ParameterError, match="hash_count"):
+        model.wv.save(tmp_path / "m.bin")
+    with pytest.raises(FormatError, match="floret"):
+        fe.load(tmp_path / "m.floret")
+
+
+def test_floret_hashes_to_the_same_rows(tmp_path):
+    floret = pytest.importorskip("floret", reason="floret is not installed")
+    text = tmp_path / "text"
+    text.write_text("\n".join(TEXT))
+    settings = {"dim": 5, "minCount": 1, "bucket": 997, "thread": 10, "epoch": 1, "verbose": 0, "minn": 2, "maxn": 5}
+    theirs = floret.train_unsupervised(str(text), mode="floret", hashCount=3, **settings)
+    ngrams = NGrams(2, 5, 997, 3)
+    for word in ["cat", "cats", "mät", "北京人", "antidisestablishmentarianism"]:
+        names, rows = theirs.get_subwords(word)
+        assert names == ngrams.split(word)
+        assert (rows - len(theirs.words)).tolist() == ngrams.rows(word).tolist()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ cdef extern from "subwords.h" nogil:
         int64_t maxn
         uint32_t bucket
         int32_t base
+        int hashes
     int64_t fe_ngram_rows(const fe_ngrams *spec, const uint8_t *bounded, int64_t bytes, int32_t *rows)
     void fe_mean_of_rows(const uint8_t *matrix, int64_t stride, const int32_t *rows, int64_t n, int64_t dim,
                          float *mean)
@@ -33,7 +34,8 @@ def rows_of(const uint8_t[::1] blob, const int64_t[::1] offsets, spec, whole):
     Parameters
     ----------
     blob, offsets : the bytes (N,) of all words, at least one byte, and where each begins (V + 1,).
-    spec : (minn, maxn, bucket, base): n-gram rows are base .. base + bucket - 1.
+    spec : (minn, maxn, bucket, base, hashes): n-gram rows are base .. base + bucket - 1; hashes 0 is fastText's way,
+        1 to 4 floret's.
     whole : uint8 (V,), 1 for words that have no n-grams: each word's first row is then its own number. None leaves
         that row out.
     """
@@ -42,7 +44,7 @@ def rows_of(const uint8_t[::1] blob, const int64_t[::1] offsets, spec, whole):
     cdef const uint8_t[::1] alone = np.zeros(words, np.uint8) if whole is None else whole
     cdef uint8_t[::1] bounded = np.empty(int(np.diff(offsets).max(initial=0)) + 2, np.uint8)
     cdef int32_t[::1] r
-    c.minn, c.maxn, c.bucket, c.base = spec
+    c.minn, c.maxn, c.bucket, c.base, c.hashes = spec
     starts = np.zeros(words + 1, np.int64)
     cdef int64_t[::1] s = starts
     with nogil:

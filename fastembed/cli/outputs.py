@@ -16,6 +16,7 @@ FORMATS = {  # ending -> what is written
     ".txt": "word2vec text",
     ".bin": "word2vec binary; of FastText fastText's model",
     ".vec": "fastText text",
+    ".floret": "floret's table for spaCy (FastText with --hash-count)",
     ".tsv": "TensorFlow projector (vectors; the words go to a second file)",
 }
 

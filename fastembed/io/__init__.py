@@ -5,7 +5,7 @@ import os
 from ..errors import FormatError, ParameterError
 from ..late import late
 from ..vectors import KeyedVectors
-from . import fasttext, glove, native, projector, word2vec
+from . import fasttext, floret, glove, native, projector, word2vec
 from .atomic import atomic_write
 from .rows import Options
 from .source import Source
@@ -17,6 +17,7 @@ FORMATS = {  # name -> (read(source, options) or None, write(kv, path) or None)
     "word2vec": (word2vec.read, word2vec.write),
     "word2vec-bin": (word2vec.read_binary, word2vec.write_binary),
     "glove": (glove.read, glove.write),
+    "floret": (None, floret.write),
     "fasttext": (fasttext.read, fasttext.write),
     "vec": (word2vec.read, fasttext.write_vec),
     "projector": (None, projector.write),
@@ -27,6 +28,7 @@ EXTENSIONS = {
     ".txt": "word2vec",
     ".bin": "word2vec-bin",
     ".vec": "vec",
+    ".floret": "floret",
     ".tsv": "projector",
 }
 _FOREIGN = {  # first bytes -> what to say
@@ -59,7 +61,7 @@ def load(path, format=None, *, errors="strict", duplicates="error", threads=None
     array([1. , 0.5], dtype=float32)
     """
     options = Options(errors, duplicates, threads)
-    if format is not None and (format not in FORMATS or format == "projector"):
+    if format is not None and (format not in FORMATS or format in ("projector", "floret")):
         raise ParameterError(f"format={format!r} cannot be read; choose from {_names(0)}")
     if os.path.isdir(path):
         raise FormatError(path, "this is a folder, not a file")
@@ -82,6 +84,8 @@ def sniff(source):
         return "safetensors"
     if word2vec.header(source) is not None:
         return "word2vec-bin" if word2vec.looks_binary(source) else "word2vec"
+    if floret.looks_like(head):
+        raise FormatError(source.path, "a floret table without words, which is written here and not read", offset=0)
     if projector.looks_like(head):
         message = "numbers without words, as for the TensorFlow projector, which is written here and not read"
         raise FormatError(source.path, message, offset=0)

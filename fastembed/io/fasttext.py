@@ -194,9 +194,11 @@ def _write_rows(file, count, rows):
 def _of_vectors(kv):
     """Contents of KeyedVectors: a word's own row is what its n-grams leave of n times its vector."""
     check_finite(kv)
+    if kv.subwords is not None and kv.subwords.ngrams.hash_count:
+        raise ParameterError("a fastText .bin cannot hold n-grams with hash_count: write .floret or .safetensors")
     dim, parts = kv.vector_size, kv.subwords or Subwords(NGrams(0, 0, 0), np.zeros((0, kv.vector_size), np.float32))
     args = dict.fromkeys(ARGS, 1) | {"dim": dim, "window": 5, "negative": 5, "loss": NS, "model": SKIPGRAM, "rate": 100}
-    args |= parts.ngrams.meta() | {"sample": 1e-4}
+    args |= {name: value for name, value in parts.ngrams.meta().items() if name in ARGS} | {"sample": 1e-4}
     words = kv.vectors if kv.subwords is None else parts.ngrams.decompose(kv.vocab, kv.vectors, parts)
     return Contents(args, kv.vocab, words, parts, None)
 

@@ -32,6 +32,9 @@ class FastText(Word2Vec):
     >>> model = model.fit(["here and there", "there and back"] * 50, verbose=0)
     >>> "where" in model.wv, model.wv["where"].shape
     (False, (8,))
+
+    With ``hash_count=2, bucket=50_000`` a table of 50,000 rows serves, which spaCy reads (`model.wv.save("m.floret")`).
+
     >>> model.subwords("and")
     ['and', '<an', '<and', '<and>', 'and', 'and>', 'nd>']
     """
@@ -40,6 +43,12 @@ class FastText(Word2Vec):
     minn = Whole(3, "characters of the shortest n-grams", low=0, high=1 << 20)
     maxn = Whole(6, "characters of the longest n-grams; 0 makes none", low=0, high=1 << 20)
     bucket = Whole(2_000_000, "rows that n-grams share by their hash", low=1, high=(1 << 31) - 1)
+    hash_count = Whole(
+        0,
+        "1 to 4: as in floret, so many rows for each n-gram and word, and none of its own; 0 is fastText",
+        low=0,
+        high=4,
+    )
     lr = Real(0.05, "learning rate at the start", low=1e-12)
 
     mean_gradient = False
@@ -142,7 +151,7 @@ class FastText(Word2Vec):
 
     def _wanted(self):
         """The NGrams of the parameters; ParameterError if they do not fit together."""
-        return NGrams(self.minn, self.maxn, self.bucket if self.maxn else 0)
+        return NGrams(self.minn, self.maxn, self.bucket if self.maxn else 0, self.hash_count)
 
     def _open_checkpoint(self, checkpoint):
         opened = super()._open_checkpoint(checkpoint)
@@ -177,6 +186,8 @@ class FastText(Word2Vec):
     def to_fasttext(self):
         """The contents of a fastText .bin (fastembed.io.fasttext)."""
         self._fitted(self.vocab)
+        if self._ngrams.hash_count:
+            raise ParameterError("a fastText .bin cannot hold a model with hash_count: write .floret or .fe")
         size, dim = len(self.vocab), self._shape[0]
         words, buckets, context = self._stored or (
             self._rows[:size, :dim],
