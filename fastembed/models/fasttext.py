@@ -45,7 +45,7 @@ class FastText(Word2Vec):
     bucket = Whole(2_000_000, "rows that n-grams share by their hash", low=1, high=(1 << 31) - 1)
     hash_count = Whole(
         0,
-        "1 to 4: as in floret, so many rows for each n-gram and word, and none of its own; 0 is fastText",
+        "1 to 4: floret's way, so many rows for each n-gram and word, no row of its own; 0: fastText's",
         low=0,
         high=4,
     )
