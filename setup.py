@@ -16,7 +16,7 @@ MODULES = {
     "job": [],
     "sgns": [],
     "subwords": [],
-    "entries": [],
+    "dictionary": [],
     "probe": [],
     "tables": [],
     "encode": ["strmap.c", "merge.c", "tokens.c"],

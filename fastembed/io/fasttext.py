@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._core import entries
+from .._core import dictionary
 from ..errors import FormatError, ParameterError
 from ..late import late
 from ..subwords import NGrams, Subwords
@@ -109,7 +109,7 @@ def _vocab(source, args, options):
     if (labels > 0) != (args["model"] == SUPERVISED):
         raise FormatError(source.path, f"{labels} labels in a model of kind {args['model']}", offset=begin + 8)
     spans, counts, kinds = np.zeros((size, 2), np.int64), np.zeros(size, np.int64), np.zeros(size, np.int8)
-    found, at = entries.parse(source.array, at, spans, counts, kinds)
+    found, at = dictionary.parse(source.array, at, spans, counts, kinds)
     counts = counts.view("<i8").astype(np.int64)
     if found < size:
         raise FormatError(source.path, f"entry {found} of {size} of the dictionary is damaged", offset=at)
@@ -170,12 +170,12 @@ def write(obj, path):
     vocab, args, dim = contents.vocab, contents.args, contents.words.shape[1]
     check_words(KeyedVectors(vocab, contents.words), b"\0", "fasttext")
     blob, offsets = np.append(vocab.blob, np.uint8(0)), np.ascontiguousarray(vocab.offsets, np.int64)
-    dictionary = np.zeros(len(vocab.blob) + 10 * len(vocab), np.uint8)
-    entries.write(blob, offsets, vocab.counts.astype("<i8").view(np.int64), dictionary)
+    entries = np.zeros(len(vocab.blob) + 10 * len(vocab), np.uint8)
+    dictionary.write(blob, offsets, vocab.counts.astype("<i8").view(np.int64), entries)
     with atomic_write(path) as file:
         file.write(_HEAD.pack(793712314, VERSION, *(int(args[name]) for name in ARGS), float(args["sample"])))
         file.write(_SIZES.pack(len(vocab), len(vocab), 0, vocab.total, -1))
-        file.write(dictionary)
+        file.write(entries)
         file.write(_MATRIX.pack(False, len(vocab) + len(contents.parts.rows), dim))
         _write_rows(file, len(vocab), lambda a, b: contents.words[a:b])
         _write_rows(file, len(contents.parts.rows), contents.parts.in_order)
