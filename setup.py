@@ -20,7 +20,12 @@ MODULES = {
     "probe": [],
     "tables": [],
     "encode": ["strmap.c", "merge.c", "tokens.c"],
+    "documents": ["words.c", "bag.c"],
+    "entries": ["entries.c"],
+    "cooc": [],
     "nearest": [],
+    "spmm": [],
+    "pmi": [],
     "textvec": [],
 }
 

@@ -15,6 +15,7 @@ SHOW = {
     "seconds": lambda value: f"{value:.3f} s" if value < 10 else f"{value:.1f} s",
     "megabytes": lambda value: f"{value / 1e6:.0f} MB",
     "score": lambda value: f"{value:.3f}",
+    "error": lambda value: f"{value:.1e}",
     "number": lambda value: f"{value:.1f}",
 }
 

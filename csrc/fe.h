@@ -23,6 +23,7 @@ typedef enum fe_status {
 #if defined(__GNUC__) || defined(__clang__)
 #define FE_INLINE static inline __attribute__((always_inline))
 #define FE_RESTRICT __restrict__
+#define FE_PREFETCH(address) __builtin_prefetch((address))
 /* fetch a line to write it: with two threads the line then changes owner once, not twice */
 #define FE_PREFETCH_WRITE(address) __builtin_prefetch((address), 1)
 #define FE_LIKELY(x) __builtin_expect(!!(x), 1)
@@ -30,6 +31,7 @@ typedef enum fe_status {
 #else
 #define FE_INLINE static inline
 #define FE_RESTRICT __restrict
+#define FE_PREFETCH(address) ((void)(address))
 #define FE_PREFETCH_WRITE(address) ((void)(address))
 #define FE_LIKELY(x) (x)
 #define FE_UNLIKELY(x) (x)

@@ -15,35 +15,43 @@ typedef struct fe_loss {
     double total;
 } fe_loss;
 
-/* Output rows are taken in blocks of at most FE_BLOCK, and scores laid out by block, each (n_inputs, rows of block). */
-#define FE_BLOCK 6
-
-/* Rows of a block (the last may have fewer): as few blocks as possible, of equal size as far as possible. */
-static inline int fe_block_rows(int n_outputs)
-{
-    if (n_outputs <= FE_BLOCK)
-        return n_outputs;
-    int blocks = (n_outputs + FE_BLOCK - 1) / FE_BLOCK;
-    return (n_outputs + blocks - 1) / blocks;
-}
-
 /* One training step (step.inc): every input row meets every output row. */
 typedef struct fe_step {
     float **inputs;     /* n_inputs rows (width,), updated */
     float **outputs;    /* n_outputs rows (width,), updated */
-    const float *signs; /* laid out like the scores: -0.0 where the label is 1, 0.0 where it is 0 ... */
-    int n_signs;        /* ... for so many scores, and 0 for those behind; up to FE_PAD more are read */
-    int n_inputs, n_outputs, width;
-    int block;        /* fe_block_rows(n_outputs) */
+    const float *signs; /* (n_outputs, n_inputs): -0.0 where the label is 1, 0.0 where it is 0; FE_PAD more are read */
+    int n_inputs, n_outputs;
+    int width;        /* floats of a row that may differ from zero, a multiple of the table's lanes */
     float *scratch;   /* FE_STEP_SCRATCH(n_inputs, n_outputs, width) floats */
-    float **copies;   /* room for n_inputs pointers */
+    float **copies;   /* room for n_outputs pointers */
     float **upcoming; /* n_upcoming rows that will be needed soon: fetched into the cache on the way */
     int n_upcoming;
     float lr;
 } fe_step;
 
-/* scores and copies of the inputs */
-#define FE_STEP_SCRATCH(n_inputs, n_outputs, width) ((size_t)(n_inputs) * ((n_outputs) + (width)) + 2 * FE_PAD)
+/* scores, and copies of the outputs */
+#define FE_STEP_SCRATCH(n_inputs, n_outputs, width) ((size_t)(n_outputs) * ((n_inputs) + (width)) + 2 * FE_PAD)
+
+/* Rows of a sparse matrix: row r holds values[k] in columns[k] for offsets[r] <= k < offsets[r + 1]. */
+typedef struct fe_sparse_float {
+    const int64_t *offsets;
+    const int32_t *columns;
+    const float *values;
+} fe_sparse_float;
+
+typedef struct fe_sparse_double {
+    const int64_t *offsets;
+    const int32_t *columns;
+    const double *values;
+} fe_sparse_double;
+
+/* Rows of a matrix by their numbers; a row may be named more than once. */
+typedef struct fe_named {
+    float *matrix;       /* (_, stride) */
+    const int32_t *rows; /* (n,) */
+    int n, stride;
+    int width; /* floats of a row that may differ from zero, a multiple of the table's lanes */
+} fe_named;
 
 typedef struct fe_kernels {
     const char *name; /* "base", "avx2", "avx512" */
@@ -52,18 +60,21 @@ typedef struct fe_kernels {
     void (*step)(const fe_step *step, fe_loss *loss);
     /* move the lanes of a loss to its total */
     void (*settle)(fe_loss *loss);
-    /* signs of the outputs (n_outputs + FE_PAD,) -> laid (n_inputs * n_outputs + FE_PAD,), for step->signs */
-    void (*lay_signs)(const fe_step *step, const float *signs, float *laid);
+    /* labels (n_outputs,), the lowest bit of each -> laid (n_outputs * n_inputs + FE_PAD,), for step->signs */
+    void (*lay_signs)(const fe_step *step, const int32_t *labels, float *laid);
     /* pair (2, width): both rows = mean of n rows */
     void (*mean)(const float *const *rows, int n, int width, float *pair);
     /* rows += scale (pair[0] - pair[1]), pair (2, width) */
     void (*spread)(float *const *rows, int n, int width, const float *pair, float scale);
     /* pair (2, width): both rows = mean of rows (n, width), weighted by weights (n,) of sum 1 */
     void (*blend)(const float *const *rows, const float *weights, int n, int width, float *pair);
-    /* pair (2, width): both rows = mean of the rows (n,) of matrix (_, width) */
-    void (*compose)(const float *matrix, const int32_t *rows, int n, int width, float *pair);
-    /* the rows (n,) of matrix (_, width) += pair[0] - pair[1] */
-    void (*scatter)(float *matrix, const int32_t *rows, int n, int width, const float *pair);
+    /* pair (2, width): both rows = mean of the named rows */
+    void (*compose)(const fe_named *named, float *pair);
+    /* the named rows += pair[0] - pair[1] */
+    void (*scatter)(const fe_named *named, const float *pair);
+    /* some rows of a sparse matrix (n, m) times a dense block (m, one cache line) -> out (last - first, one line) */
+    void (*spmm_float)(const fe_sparse_float *matrix, int64_t first, int64_t last, const float *block, float *out);
+    void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block, double *out);
     /* floating-point operations of a loop that does nothing else, for benchmarks */
     double (*fma_loop)(int64_t times);
 } fe_kernels;

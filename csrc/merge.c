@@ -77,3 +77,13 @@ fe_status fe_strmap_merge(fe_strmap *into, const fe_strmap *from, int lowercase,
     free(scratch);
     return status;
 }
+
+fe_status fe_strmap_join(fe_strmap *into, const fe_strmap *from, int32_t *table)
+{
+    fe_status status = FE_OK;
+    for (int64_t k = 0; k < from->size && status == FE_OK; k++) {
+        fe_token token = fe_strmap_token_of(from, k);
+        status = fe_strmap_add(into, &token, from->words[k].count, &table[k]);
+    }
+    return status;
+}

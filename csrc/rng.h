@@ -50,13 +50,19 @@ typedef struct fe_alias {
     int32_t alias;
 } fe_alias;
 
-static inline int32_t fe_alias_draw(const fe_alias *table, uint32_t n, fe_rng *rng)
+/* The cell that the random number r falls into. */
+static inline const fe_alias *fe_alias_cell(const fe_alias *table, uint32_t n, uint64_t r)
 {
-    uint64_t r = fe_rng_next(rng);
-    uint32_t cell = (uint32_t)(((r >> 32) * n) >> 32);
+    return table + (((r >> 32) * n) >> 32);
+}
+
+/* What r draws from a table of n cells. */
+static inline int32_t fe_alias_draw(const fe_alias *table, uint32_t n, uint64_t r)
+{
+    const fe_alias *cell = fe_alias_cell(table, n, r);
     /* a mask, not a branch: nothing could predict it */
-    int32_t stay = -(int32_t)((uint32_t)r < table[cell].threshold);
-    return ((int32_t)cell & stay) | (table[cell].alias & ~stay);
+    int32_t stay = -(int32_t)((uint32_t)r < cell->threshold);
+    return ((int32_t)(cell - table) & stay) | (cell->alias & ~stay);
 }
 
 #endif

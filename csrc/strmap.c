@@ -143,17 +143,23 @@ fe_status fe_strmap_add(fe_strmap *map, const fe_token *token, int64_t count, in
     return FE_OK;
 }
 
-fe_status fe_strmap_count(fe_strmap *map, const fe_token *tokens, int n, int32_t *ids)
+/* The likely ids of tokens (n,), -1 for a word that is not there; the records that decide are on their way. */
+FE_INLINE void guess(const fe_strmap *map, const fe_token *tokens, int n, int32_t *ids)
 {
     for (int k = 0; k < n; k++)
         FE_PREFETCH_WRITE(&map->slots[place(map, tokens[k].hash)]);
-    for (int k = 0; k < n; k++) { /* the likely id, so that its record is on its way too */
+    for (int k = 0; k < n; k++) {
         uint64_t at = place(map, tokens[k].hash);
         while (map->slots[at].id1 && map->slots[at].tag != (uint32_t)tokens[k].hash)
             at = next(map, at);
         ids[k] = (int32_t)map->slots[at].id1 - 1;
         FE_PREFETCH_WRITE(&map->words[ids[k] < 0 ? 0 : ids[k]]);
     }
+}
+
+fe_status fe_strmap_count(fe_strmap *map, const fe_token *tokens, int n, int32_t *ids)
+{
+    guess(map, tokens, n, ids);
     for (int k = 0; k < n; k++) {
         if (FE_LIKELY(ids[k] >= 0 && same(map, &map->words[ids[k]], &tokens[k]))) {
             map->words[ids[k]].count++;
@@ -164,6 +170,19 @@ fe_status fe_strmap_count(fe_strmap *map, const fe_token *tokens, int n, int32_t
         }
     }
     return FE_OK;
+}
+
+void fe_strmap_find(const fe_strmap *map, const fe_token *tokens, int n, int32_t *ids)
+{
+    guess(map, tokens, n, ids);
+    for (int k = 0; k < n; k++) {
+        if (FE_LIKELY(ids[k] < 0 || same(map, &map->words[ids[k]], &tokens[k])))
+            continue;
+        uint64_t at = place(map, tokens[k].hash); /* another word with the same half of the hash came first */
+        while (map->slots[at].id1 && !same(map, &map->words[map->slots[at].id1 - 1], &tokens[k]))
+            at = next(map, at);
+        ids[k] = (int32_t)map->slots[at].id1 - 1;
+    }
 }
 
 const uint8_t *fe_strmap_bytes(const fe_strmap *map, int64_t id, uint8_t inside[FE_WORD_INLINE])
@@ -253,7 +272,7 @@ static entry *sort_digits(entry *entries, entry *room, int64_t n)
     return entries;
 }
 
-fe_status fe_strmap_rank(const fe_strmap *map, int32_t *order)
+fe_status fe_strmap_rank(const fe_strmap *map, int by_count, int32_t *order)
 {
     int64_t n = map->size;
     entry *entries = malloc(2 * (size_t)(n ? n : 1) * sizeof *entries);
@@ -262,7 +281,7 @@ fe_status fe_strmap_rank(const fe_strmap *map, int32_t *order)
     for (int64_t id = 0; id < n; id++) {
         const fe_word *word = &map->words[id];
         uint64_t head = word->bytes > FE_WORD_INLINE ? fe_load64(map->text + word->head) : word->head;
-        entries[id] = (entry){word->count, swap64(head), (int32_t)id};
+        entries[id] = (entry){by_count ? word->count : 0, swap64(head), (int32_t)id};
     }
     entry *sorted = sort_digits(entries, entries + n, n), *room = sorted == entries ? entries + n : entries;
     for (int64_t low = 0, high; low < n; low = high) { /* what is equal so far differs in later bytes */

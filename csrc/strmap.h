@@ -91,6 +91,9 @@ fe_status fe_strmap_add(fe_strmap *map, const fe_token *token, int64_t count, in
 /* Look up `tokens` (n,) and count each once: ids (n,). Table reads of neighbours overlap. */
 fe_status fe_strmap_count(fe_strmap *map, const fe_token *tokens, int n, int32_t *ids);
 
+/* Look up `tokens` (n,) without a change to the map, so that threads can share it: ids (n,), -1 for unknown words. */
+void fe_strmap_find(const fe_strmap *map, const fe_token *tokens, int n, int32_t *ids);
+
 /* The bytes of a word: in the map's text, or in `inside` if it is short. */
 const uint8_t *fe_strmap_bytes(const fe_strmap *map, int64_t id, uint8_t inside[FE_WORD_INLINE]);
 
@@ -99,10 +102,14 @@ const uint8_t *fe_strmap_bytes(const fe_strmap *map, int64_t id, uint8_t inside[
  * -1 for the others, which are left to the caller. */
 fe_status fe_strmap_merge(fe_strmap *into, const fe_strmap *from, int lowercase, int32_t *table, int64_t *replaced);
 
+/* Add the words of `from`, a map with the same seed, with their counts and as they are: table (from->size,) gets their
+ * ids. */
+fe_status fe_strmap_join(fe_strmap *into, const fe_strmap *from, int32_t *table);
+
 /* Whether every word is UTF-8 without NUL, so that merging the map would change nothing. */
 int fe_strmap_clean(const fe_strmap *map);
 
-/* Ids by count, highest first, ties by bytes: order (size,). */
-fe_status fe_strmap_rank(const fe_strmap *map, int32_t *order);
+/* Ids by count, highest first, ties by bytes, or by bytes alone: order (size,). */
+fe_status fe_strmap_rank(const fe_strmap *map, int by_count, int32_t *order);
 
 #endif

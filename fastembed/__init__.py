@@ -22,6 +22,12 @@ _NAMES = {  # public name -> module that has it
     "SkipGram": ".models.word2vec",
     "CBOW": ".models.word2vec",
     "FastText": ".models.fasttext",
+    "SVDEmbedding": ".models.svd",
+    "TruncatedSVD": ".models.truncated",
+    "OneHotEncoder": ".models.onehot",
+    "CountVectorizer": ".models.counts",
+    "TfidfVectorizer": ".models.tfidf",
+    "Cooccurrence": ".models.cooccurrence",
     "load": ".io",
 }
 _MODULES = {  # public submodule -> where it lives

@@ -39,6 +39,13 @@ class Encoded:
     replaced: int = 0
     dropped: int = 0
 
+    def lines(self):
+        """Each sentence in turn, as a str of its words with a space between two."""
+        words, start = self.vocab.words, 0
+        for end in self.offsets[1:].tolist():
+            yield " ".join([words[number] for number in self.ids[start:end].tolist()])
+            start = end
+
 
 class Corpus:
     """Text to train on: tokenised once, then numbers.

@@ -7,7 +7,7 @@ import numpy as np
 from ._core.job import Job
 from ._core.nearest import select
 from .blas import one_thread
-from .errors import ParameterError, WordNotFoundError
+from .errors import FormatError, ParameterError, WordNotFoundError
 from .late import late
 from .parallel import check_threads, run
 from .vocab import Vocab
@@ -381,7 +381,11 @@ class KeyedVectors:
     def load(cls, path, **options):
         """Read vectors from a file of any format, or those of a saved model; see fastembed.io.load."""
         loaded = late("fastembed.io", "load")(path, **options)
-        return loaded if isinstance(loaded, cls) else loaded.wv
+        if isinstance(loaded, cls):
+            return loaded
+        if not hasattr(type(loaded), "wv"):
+            raise FormatError(path, f"holds a {type(loaded).__name__}, which has no word vectors")
+        return loaded.wv
 
     def _checked(self, vector):
         """The vector as float32 (dim,)."""

@@ -98,7 +98,8 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
     """Train float64 matrices in place on one epoch of row numbers (-1: no word); returns (loss, predictions).
 
     Sentences are cut into chunks by token position, as the compiled loop does it, and everything else is as in the
-    papers. settings: window, negative, cbow, dynamic_window, mean_gradient, seed, epoch, chunk_tokens, lr(position).
+    papers. settings: window, negative, cbow, dynamic_window, mean_gradient, seed, epoch, chunk_tokens, stay, and
+    lr(position).
     """
     s = settings
     tokens = [(row, number) for number, sentence in enumerate(sentences) for row in sentence]
@@ -137,7 +138,7 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
             else:
                 for start in range(0, len(context), 16):
                     part = context[start : start + 16]
-                    loss += train_skipgram(inputs, outputs, part, rows, labels, s["lr"](begin))
+                    loss += train_skipgram(inputs, outputs, part, rows, labels, s["lr"](begin), s["stay"])
                 predictions += len(context)
         vectors.end()
     return loss, predictions
@@ -145,7 +146,7 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
 
 def negatives_ahead(centres, stream, noise, s):
     """For each centre its negatives and its window; negatives are drawn `ahead` centres before the window is."""
-    drawn, ahead = [], 2
+    drawn, ahead = [], 3
 
     def draw():
         if len(drawn) < len(centres):
@@ -162,22 +163,43 @@ def negatives_ahead(centres, stream, noise, s):
 def train_cbow(inputs, outputs, context, rows, labels, lr, share, weights):
     """One step of CBOW: the mean meets the centre word's outputs; returns the loss."""
     mean = np.average(inputs[context], 0, weights)[np.newaxis]
-    new, new_outputs, loss = step(mean, outputs[rows], labels, lr)
+    new = mean.copy()
+    loss = train_skipgram(new, outputs, [0], rows, labels, lr, 1)
     np.add.at(inputs, context, share * (new - mean))
-    np.add.at(outputs, rows, new_outputs - outputs[rows])
     return loss
 
 
-def train_skipgram(inputs, outputs, context, rows, labels, lr):
-    """One step of skip-gram: all context words meet the centre word's outputs; returns the loss."""
-    old = inputs[context]
-    scores = old @ outputs[rows].T
+def train_skipgram(inputs, outputs, context, rows, labels, lr, stay):
+    """One step of skip-gram: all context words meet the centre word's outputs; returns the loss.
+
+    A row that comes twice takes part as it was or as it has become: csrc/step.inc keeps the rows of the shorter side
+    if they are up to `stay`, and goes through the other side's one by one.
+    """
+    scores = inputs[context] @ outputs[rows].T  # (I, O)
     gradients = lr * (labels - 1 / (1 + np.exp(-scores)))
-    size = -(-len(rows) // -(-len(rows) // 6))
-    for start in range(0, len(rows), size):  # blocks of output rows; what comes twice has changed when it comes again
-        part = slice(start, start + size)
-        before = outputs[rows[part]]
-        for row, gradient, x in zip(context, gradients[:, part], old, strict=True):
-            np.add.at(outputs, rows[part], np.outer(gradient, inputs[row] if len(rows) <= 6 else x))
-            inputs[row] += gradient @ before
+    if len(context) <= min(stay, len(rows)):
+        meet(inputs, context, outputs, rows, gradients)
+    elif len(rows) <= stay:
+        meet(outputs, rows, inputs, context, gradients.T)
+    else:
+        first, *others = np.array_split(np.arange(len(context)), -(-len(context) // stay))
+        at = np.array(context)
+        before = meet(inputs, at[first], outputs, rows, gradients[first])
+        for part in others:
+            x = inputs[at[part]]
+            np.add.at(inputs, at[part], gradients[part] @ before)
+            np.add.at(outputs, rows, gradients[part].T @ x)
     return (softplus(scores) - labels * scores).sum()
+
+
+def meet(kept, at, passing, rows, gradients):
+    """The rows `at` of one matrix meet the rows of another one by one; gradients (len(at), len(rows)).
+
+    Returns the other rows as they were met.
+    """
+    x, met = kept[at], []
+    for row, gradient in zip(rows, gradients.T, strict=True):
+        met.append(passing[row].copy())
+        passing[row] += gradient @ x
+    np.add.at(kept, at, gradients @ np.array(met))
+    return np.array(met)

@@ -22,7 +22,7 @@ from bench.peers import external, ours  # noqa: E402
 def test_list_shows_every_case():
     done = subprocess.run([sys.executable, "-m", "bench", "--list"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for name in ("ingest", "word2vec", "vectors", "evaluate", "sgns-peak", "quality"):
+    for name in ("ingest", "word2vec", "tfidf", "vectors", "evaluate", "sgns-peak", "quality"):
         assert name in done.stdout
 
 

@@ -56,7 +56,7 @@ def refused(result, code, *parts):
 
 def test_help_lists_every_verb():
     output = done(run("--help"))
-    for verb in ("train", "vocab", "nn", "analogy", "eval", "convert", "info", "doctor", "demo"):
+    for verb in ("train", "tfidf", "vocab", "nn", "analogy", "eval", "convert", "info", "doctor", "demo"):
         assert f"  {verb} " in output
         assert "Usage" in done(run(verb, "--help"))
 
@@ -226,7 +226,7 @@ def test_an_unknown_ending_is_misuse(folder):
 def test_an_unknown_verb_is_misuse():
     refused(run("trian"), 2, "'trian'; did you mean train?")
     refused(run("train", "skipgarm"), 2, "did you mean skipgram?")
-    refused(run("zzz"), 2, "there are train, vocab")
+    refused(run("zzz"), 2, "there are train, tfidf, vocab")
 
 
 @pytest.fixture
@@ -494,3 +494,33 @@ def test_main_is_the_entry_point(capsys):
         main(["--version"])
     assert stopped.value.code == 0
     assert fe.__version__ in capsys.readouterr().out
+
+
+def test_tfidf(folder):
+    sparse = pytest.importorskip("scipy.sparse")
+    flags = ["--ngram-range", "1", "2", "--min-df", "2", "--max-df", "0.9", "--no-smooth-idf", "--norm", "none"]
+    (folder / "stop.txt").write_text("the\nand\n", encoding="utf-8")
+    output = done(run("tfidf", "text.txt", "-o", "x.npz", "-o", "x.fe", "--stop-words", "stop.txt", *flags))
+    assert "wrote x.npz: 240 documents x 17 terms" in output
+    options = {"ngram_range": (1, 2), "min_df": 2, "max_df": 0.9, "smooth_idf": False, "norm": None}
+    wanted = fe.TfidfVectorizer(stop_words=["the", "and"], **options)
+    matrix = sparse.load_npz(folder / "x.npz")
+    assert (matrix != wanted.fit_transform(LINES)).nnz == 0
+    terms = json.loads((folder / "x.terms.json").read_text(encoding="utf-8"))
+    assert terms == wanted.get_feature_names_out().tolist()
+    assert (fe.load(folder / "x.fe").transform(LINES) != matrix).nnz == 0
+    assert "TfidfVectorizer" in done(run("info", "x.fe"))
+    refused(run("nn", "x.fe", "king"), 1, "x.fe: holds a TfidfVectorizer, which has no word vectors")
+
+
+def test_tfidf_bad_use(folder):
+    refused(run("tfidf", "text.txt"), 2, "-o X.npz")
+    refused(run("tfidf", "text.txt", "-o", "x.txt"), 2, "must end in .npz or .fe")
+    refused(run("tfidf", "text.txt", "-o", "no/x.npz"), 1, "no such folder")
+    refused(run("tfidf", "no.txt", "-o", "x.npz"), 1, "no.txt")
+    refused(run("tfidf", "text.txt", "-o", "x.npz", "--min-df", "x"), 2, "'x' is no number")
+    refused(run("tfidf", "text.txt", "-o", "x.npz", "--min-df", "0"), 2, "min_df=0")
+    refused(run("tfidf", "text.txt", "-o", "x.npz", "--min-df", "999"), 2, "min_df=999")
+    refused(run("tfidf", "text.txt", "-o", "x.npz", "--token-pattern", "("), 2, "no regular expression")
+    refused(run("tfidf", "text.txt", "-o", "x.npz", "--stop-words", "no.txt"), 2, "no.txt: No such file")
+    assert not list(folder.glob("x*"))

@@ -114,3 +114,24 @@ def test_separators():
         marks = 1 if byte >= 0xFE else -1
         assert core.first_separator(text, 3, False) == core.last_separator(text, 3, False) == spaces
         assert core.first_separator(text, 3, True) == core.last_separator(text, 3, True) == marks
+
+
+def test_words_joined_as_they_are():
+    words = random_words(4, 3000) + [b"", b"\xff", b"a\0", b"\xed\xa0\x80"]
+    one, two, joined = core.WordMap(5), core.WordMap(5), core.WordMap(5)
+    for word in words[:2000]:
+        one.add(word, 1) if word else one.extend(np.zeros(1, np.uint8), np.zeros(2, np.int64), np.ones(1, np.int64))
+    for word in words[1000:]:
+        two.add(word, 2) if word else two.extend(np.zeros(1, np.uint8), np.zeros(2, np.int64), np.full(1, 2, np.int64))
+    tables = joined.join(one), joined.join(two)
+    assert words_of(joined) == list(dict.fromkeys(words_of(one) + words_of(two)))
+    for source, table in zip((one, two), tables, strict=True):
+        assert [joined.word(number) for number in table] == words_of(source)
+    counts = Counter(words[:2000]) + Counter(words[1000:] * 2)
+    assert dict(zip(words_of(joined), joined.counts().tolist(), strict=True)) == counts
+    order = joined.ranked(False)
+    assert [joined.word(number) for number in order] == sorted(counts)
+    blob, offsets, exported = joined.export(order)
+    again = core.WordMap(6)
+    assert (again.extend(blob, offsets, exported) == np.arange(len(order))).all()
+    assert words_of(again) == sorted(counts) and (again.counts() == exported).all()

@@ -1,11 +1,13 @@
 """The cases: each module has a SUMMARY, the names of its PARTS, and run(context, part) -> list of Table."""
 
-from . import evaluate, fasttext, ingest, peak, quality, vectors, word2vec
+from . import evaluate, fasttext, ingest, peak, quality, svd, tfidf, vectors, word2vec
 
 CASES = {
     "ingest": ingest,
     "word2vec": word2vec,
     "fasttext": fasttext,
+    "tfidf": tfidf,
+    "svd": svd,
     "vectors": vectors,
     "evaluate": evaluate,
     "sgns-peak": peak,

@@ -5,6 +5,7 @@ import importlib.util
 
 LIBRARIES = {  # import name -> how to get it
     "gensim": "pip install gensim",
+    "sklearn": "pip install scikit-learn",
     "fasttext": "pip install fasttext (needs a C++ compiler)",
 }
 
@@ -16,7 +17,8 @@ def installed(name):
 
 def versions():
     """Version by name of the libraries that are installed."""
-    return {name: importlib.metadata.version(name) for name in ("numpy", "scipy", *LIBRARIES) if installed(name)}
+    names = {name: "scikit-learn" if name == "sklearn" else name for name in ("numpy", "scipy", *LIBRARIES)}
+    return {name: importlib.metadata.version(names[name]) for name in names if installed(name)}
 
 
 def missing():

@@ -58,6 +58,28 @@ def ask(load, words):
     return {"open": perf_counter() - start}
 
 
+def documents(job):
+    """fit_transform and transform of the lines of a text."""
+    import fastembed
+
+    return matrices(getattr(fastembed, job["class"])(ngram_range=(1, job["ngrams"]), threads=job["threads"]), job)
+
+
+def matrices(vectorizer, job):
+    """Seconds and the size of the result of a vectorizer, ours or scikit-learn's (the method names are the same)."""
+    import scipy.sparse  # noqa: F401 (so that its import is not timed)
+
+    with open(job["lines"]) as file:
+        lines = file.read().splitlines()
+    start = perf_counter()
+    matrix = vectorizer.fit_transform(lines)
+    fitted = perf_counter()
+    again = vectorizer.transform(lines)
+    done = perf_counter()
+    assert matrix.nnz == again.nnz and abs(matrix.sum() / again.sum() - 1) < 1e-9
+    return {"seconds": fitted - start, "transform": done - fitted, "entries": matrix.nnz, "terms": matrix.shape[1]}
+
+
 def vectors(job):
     """Write and read a text file of random vectors, then ask for neighbours one by one and all at once."""
     import numpy as np
@@ -117,3 +139,56 @@ def by_kind(sections):
         kind[0] += len(section["correct"])
         kind[1] += len(section["correct"]) + len(section["incorrect"])
     return {name: right / asked if asked else None for name, (right, asked) in counts.items()}
+
+
+def matrix(job):
+    """Write the matrix to decompose, and what its singular values are by ARPACK in double precision, to ``output``."""
+    from scipy import sparse
+    from scipy.sparse.linalg import svds
+
+    made = _tfidf(job) if job["window"] is None else _ppmi(job)
+    sparse.save_npz(job["output"] + ".npz", made, compressed=False)
+    exact = svds(made.astype(float), job["dim"], return_singular_vectors=False, random_state=0)
+    return {"rows": made.shape[0], "columns": made.shape[1], "numbers": made.nnz, "exact": sorted(exact, reverse=True)}
+
+
+def _ppmi(job):
+    from scipy import sparse
+
+    from fastembed import Cooccurrence, Corpus
+    from fastembed.models.matrix import Matrix
+    from fastembed.models.pmi import association
+
+    counts = Cooccurrence(window=job["window"], min_count=5).fit(Corpus(job["text"]))
+    found = association(Matrix.of(counts.matrix))
+    return sparse.csr_matrix((found.values, found.columns, found.offsets), found.shape)
+
+
+def _tfidf(job):
+    import numpy as np
+
+    from fastembed import TfidfVectorizer
+
+    with open(job["lines"], encoding="utf-8") as file:
+        return TfidfVectorizer(min_df=2, dtype=np.float32).fit_transform(file)
+
+
+def svd(job):
+    """The truncated SVD of a matrix: seconds, and how far its values are from the exact ones."""
+    from scipy import sparse
+
+    from fastembed import TruncatedSVD
+
+    made = sparse.load_npz(job["matrix"])
+    return decomposed(TruncatedSVD(n_components=job["dim"], threads=job["threads"]), made, job["exact"])
+
+
+def decomposed(model, made, exact):
+    """Time ``model.fit`` (ours or scikit-learn's) and compare its singular values with the exact ones."""
+    import numpy as np
+
+    start, cpu = perf_counter(), process_time()
+    model.fit(made)
+    seconds, cpu = perf_counter() - start, process_time() - cpu
+    errors = np.abs(model.singular_values_ / exact - 1)
+    return {"seconds": seconds, "cpu": cpu, "half": errors[: len(errors) // 2].max(), "all": errors.max()}

@@ -8,18 +8,6 @@ import numpy as np
 
 
 cdef extern from "strmap.h" nogil:
-    ctypedef enum fe_status:
-        FE_OK
-        FE_NO_MEMORY
-        FE_TOO_LARGE
-    ctypedef struct fe_word:
-        int64_t count
-        int64_t bytes
-    ctypedef struct fe_token:
-        pass
-    ctypedef struct fe_strmap:
-        fe_word *words
-        int64_t size
     const int FE_WORD_INLINE
     fe_status fe_strmap_init(fe_strmap *map, uint64_t seed)
     void fe_strmap_free(fe_strmap *map)
@@ -28,7 +16,10 @@ cdef extern from "strmap.h" nogil:
     const uint8_t *fe_strmap_bytes(const fe_strmap *map, int64_t id, uint8_t *inside)
     fe_status fe_strmap_merge(fe_strmap *into, const fe_strmap *other, int lowercase, int32_t *table, int64_t *replaced)
     int fe_strmap_clean(const fe_strmap *map)
-    fe_status fe_strmap_rank(const fe_strmap *map, int32_t *order)
+    fe_status fe_strmap_join(fe_strmap *into, const fe_strmap *other, int32_t *table)
+    fe_status fe_strmap_rank(const fe_strmap *map, int by_count, int32_t *order)
+    fe_status fe_strmap_count(fe_strmap *map, const fe_token *tokens, int n, int32_t *ids)
+    void fe_strmap_find(const fe_strmap *map, const fe_token *tokens, int n, int32_t *ids)
 
 cdef extern from "tokens.h" nogil:
     ctypedef enum fe_separators:
@@ -68,8 +59,6 @@ cdef class WordMap:
     ----------
     seed : of the hash function; maps to be merged share it.
     """
-    cdef fe_strmap map
-
     def __cinit__(self, uint64_t seed, *_others):
         check(fe_strmap_init(&self.map, seed))
 
@@ -78,6 +67,16 @@ cdef class WordMap:
 
     def __len__(self):
         return self.map.size
+
+    @property
+    def seed(self):
+        return self.map.seed
+
+    cdef fe_status count(self, const fe_token *tokens, int n, int32_t *ids) noexcept nogil:
+        return fe_strmap_count(&self.map, tokens, n, ids)
+
+    cdef void find(self, const fe_token *tokens, int n, int32_t *ids) noexcept nogil:
+        fe_strmap_find(&self.map, tokens, n, ids)
 
     def word(self, int64_t number):
         """The bytes of a word."""
@@ -93,6 +92,41 @@ cdef class WordMap:
         cdef fe_token token = fe_strmap_token(&self.map, &word[0], word.shape[0])
         check(fe_strmap_add(&self.map, &token, count, &number))
         return number
+
+    def extend(self, const uint8_t[::1] blob, const int64_t[::1] offsets, const int64_t[::1] counts):
+        """Add words, given as ``export`` returns them; their ids (V,) int32."""
+        cdef int64_t k, size = counts.shape[0]
+        ids = np.empty(max(1, size), np.int32)
+        cdef int32_t[::1] to = ids
+        cdef fe_token token
+        cdef fe_status status = FE_OK
+        with nogil:
+            for k in range(size):
+                token = fe_strmap_token(&self.map, &blob[0] + offsets[k], offsets[k + 1] - offsets[k])
+                status = fe_strmap_add(&self.map, &token, counts[k], &to[k])
+                if status != FE_OK:
+                    break
+        check(status)
+        return ids[:size]
+
+    def join(self, WordMap other):
+        """Add another map's words and counts as they are; a table (len(other),) int32 from its ids to ours."""
+        table = np.empty(max(1, len(other)), np.int32)
+        cdef int32_t[::1] to = table
+        cdef fe_status status
+        with nogil:
+            status = fe_strmap_join(&self.map, &other.map, &to[0])
+        check(status)
+        return table[: len(other)]
+
+    def counts(self):
+        """The count of every word: (len,) int64."""
+        cdef int64_t k
+        counts = np.empty(self.map.size, np.int64)
+        cdef int64_t[::1] to = counts
+        for k in range(self.map.size):
+            to[k] = self.map.words[k].count
+        return counts
 
     def merge(self, WordMap other, bint lowercase=False):
         """Add another map's words and counts, made valid UTF-8 and, if asked, lower-case.
@@ -119,13 +153,13 @@ cdef class WordMap:
             answer = fe_strmap_clean(&self.map)
         return bool(answer)
 
-    def ranked(self):
-        """Ids by count, highest first, ties by bytes: (len,) int32."""
+    def ranked(self, bint by_count=True):
+        """Ids by count, highest first, ties by bytes, or by bytes alone: (len,) int32."""
         order = np.empty(max(1, len(self)), np.int32)
         cdef int32_t[::1] to = order
         cdef fe_status status
         with nogil:
-            status = fe_strmap_rank(&self.map, &to[0])
+            status = fe_strmap_rank(&self.map, by_count, &to[0])
         check(status)
         return order[: len(self)]
 
@@ -144,7 +178,7 @@ cdef class WordMap:
         with nogil:
             for k in range(size):
                 word = fe_strmap_bytes(&self.map, order[k], inside)
-                memcpy(&b[o[k]], word, o[k + 1] - o[k])
+                memcpy(&b[0] + o[k], word, o[k + 1] - o[k])
         return blob[: offsets[size]], offsets, counts
 
 

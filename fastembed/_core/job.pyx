@@ -30,3 +30,7 @@ cdef class Job:
     def next(self):
         """The first chunk that nobody has taken; after a run all before it are finished."""
         return min(fe_job_next(&self.c), self.c.chunks)
+
+    def take(self):
+        """The number of a chunk to work on, or -1: for workers that are written in Python."""
+        return fe_job_take(&self.c)

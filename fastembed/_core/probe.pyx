@@ -4,7 +4,7 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memset
 
-from fastembed._core.simd cimport fe_block_rows, fe_loss, fe_step, kernels, step_scratch
+from fastembed._core.simd cimport fe_loss, fe_named, fe_step, kernels, step_scratch
 
 
 cdef class Step:
@@ -25,28 +25,26 @@ cdef class Step:
         cdef Py_ssize_t k, width = inputs.shape[1]
         cdef int n_inputs = input_rows.shape[0], n_outputs = output_rows.shape[0]
         scratch = np.zeros(step_scratch(n_inputs, n_outputs, width), np.float32)
-        pointers = np.zeros(2 * n_inputs + n_outputs, np.intp)
+        pointers = np.zeros(n_inputs + 2 * n_outputs, np.intp)
         cdef float[::1] scratch_view = scratch
         cdef Py_ssize_t[::1] pointers_view = pointers
         if width % 16 or outputs.shape[1] != width or labels.shape[0] != n_outputs:
             raise ValueError("rows of different or unpadded length, or labels that do not fit")
         signs = np.zeros(n_inputs * n_outputs + 16, np.float32)
-        labelled = np.zeros(n_outputs + 16, np.float32)
-        labelled[:n_outputs] = np.where(labels, -0.0, 0.0)
-        cdef float[::1] signs_view = signs, labelled_view = labelled
+        cdef float[::1] signs_view = signs
+        cdef const int32_t[::1] label_view = np.array(labels, np.int32)
         self.held = (inputs.base, outputs.base, signs, scratch, pointers)
         self.c.scratch = &scratch_view[0]
         self.c.inputs = <float **>&pointers_view[0]
-        self.c.copies = self.c.inputs + n_inputs
-        self.c.outputs = self.c.copies + n_inputs
+        self.c.outputs = self.c.inputs + n_inputs
+        self.c.copies = self.c.outputs + n_outputs
         for k in range(n_inputs):
             self.c.inputs[k] = &inputs[input_rows[k], 0]
         for k in range(n_outputs):
             self.c.outputs[k] = &outputs[output_rows[k], 0]
-        self.c.signs, self.c.n_signs = &signs_view[0], n_inputs * n_outputs
+        self.c.signs = &signs_view[0]
         self.c.n_inputs, self.c.n_outputs, self.c.width, self.c.lr = n_inputs, n_outputs, width, lr
-        self.c.block = fe_block_rows(n_outputs)
-        kernels.lay_signs(&self.c, &labelled_view[0], &signs_view[0])
+        kernels.lay_signs(&self.c, &label_view[0], &signs_view[0])
 
     def run(self, int64_t times=1):
         """Take the step so many times; returns the summed loss."""
@@ -98,17 +96,26 @@ def blend(const float[:, ::1] rows, const float[::1] weights):
     return out
 
 
-def compose(const float[:, ::1] matrix, const int32_t[::1] rows):
-    """Mean of the named rows (n,) of a matrix (_, D'), twice: -> (2, D')."""
-    out = np.empty((2, matrix.shape[1]), np.float32)
+cdef fe_named named_rows(const float[:, ::1] matrix, const int32_t[::1] rows, int width):
+    cdef fe_named named
+    named.matrix, named.stride, named.width = <float *>&matrix[0, 0], matrix.shape[1], width
+    named.rows, named.n = &rows[0], rows.shape[0]
+    return named
+
+
+def compose(const float[:, ::1] matrix, const int32_t[::1] rows, int width):
+    """Mean of the first `width` columns of the named rows (n,) of a matrix (_, D'), twice: -> (2, width)."""
+    out = np.empty((2, width), np.float32)
     cdef float[:, ::1] view = out
-    kernels.compose(&matrix[0, 0], &rows[0], rows.shape[0], matrix.shape[1], &view[0, 0])
+    cdef fe_named named = named_rows(matrix, rows, width)
+    kernels.compose(&named, &view[0, 0])
     return out
 
 
 def scatter(float[:, ::1] matrix, const int32_t[::1] rows, const float[:, ::1] pair):
-    """The named rows (n,) of a matrix (_, D') += pair[0] - pair[1], in place."""
-    kernels.scatter(&matrix[0, 0], &rows[0], rows.shape[0], matrix.shape[1], &pair[0, 0])
+    """The named rows (n,) of a matrix (_, D') += pair[0] - pair[1], pair (2, width), in place."""
+    cdef fe_named named = named_rows(matrix, rows, pair.shape[1])
+    kernels.scatter(&named, &pair[0, 0])
 
 
 def fma_loop(int64_t times):

@@ -12,4 +12,5 @@ cdef extern from "rng.h" nogil:
     ctypedef struct fe_alias:
         uint32_t threshold
         int32_t alias
-    int32_t fe_alias_draw(const fe_alias *table, uint32_t n, fe_rng *rng)
+    const fe_alias *fe_alias_cell(const fe_alias *table, uint32_t n, uint64_t r)
+    int32_t fe_alias_draw(const fe_alias *table, uint32_t n, uint64_t r)

@@ -16,8 +16,10 @@ from libc.math cimport isfinite
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from fastembed._core.job cimport Job, fe_job, fe_job_add, fe_job_stop, fe_job_take
-from fastembed._core.random cimport fe_alias, fe_alias_draw, fe_rng, fe_rng_at, fe_rng_below, fe_rng_keyed
-from fastembed._core.simd cimport BLOCK, PAD, fe_block_rows, fe_loss, fe_step, kernels, step_scratch
+from fastembed._core.kept cimport Gate, Kept, Text, keep_chunk
+from fastembed._core.random cimport fe_alias, fe_alias_cell, fe_alias_draw
+from fastembed._core.random cimport fe_rng, fe_rng_below, fe_rng_keyed, fe_rng_next
+from fastembed._core.simd cimport PAD, fe_loss, fe_named, fe_step, kernels, lanes_padded, step_scratch
 
 cdef extern from "fe.h" nogil:
     void prefetch "FE_PREFETCH_WRITE" (const void *address)
@@ -32,37 +34,23 @@ cdef enum:
     CBOW_RATE = 10     # times lr, the rate of CBOW's context rows under the gradient of the mean; see train_centre
 
 
-cdef struct Gate:
-    uint32_t keep      # a token stays if its 32 random bits are below keep; 0 is never, all ones always
-    int32_t row        # its row in the model's matrices; where keep is 0, none
-
-
 cdef struct Plan:                 # what all workers share and none changes, but for the two matrices
-    const int32_t *ids            # (T,) type of each token
-    const int64_t *offsets        # (sentences + 1,)
-    const Gate *gates             # (W,)
+    Text text
     float *inputs                 # (V, D'); with subwords (rows, D'), any number
     float *outputs                # (V, D'), or (V - 1, D') inner nodes
     const fe_alias *noise         # (V,)
     const int64_t *path_offsets   # (V + 1,)
-    const int32_t *path_nodes
-    const float *path_signs       # -0.0 for label 1, 0.0 for label 0; FE_PAD more may be read
-    int64_t tokens, sentences, chunk_tokens
+    const int32_t *paths          # at each node of a path: 2 node + label
     const int64_t *subword_offsets  # (V + 1,), or NULL where each word has a row of its own in inputs ...
     const int32_t *subword_rows   # ... else the rows of word v are subword_rows[subword_offsets[v] ..]
+    int64_t chunk_tokens
     int32_t words
-    int stride, window, negative, longest_path
+    int stride, width             # floats from row to row, and how many of them the kernels touch
+    int window, negative, longest_path
     bint cbow, hierarchical, dynamic_window, mean_gradient
     uint64_t seed
     int64_t epoch
     double lr, min_lr, position, horizon     # learning rate: linear from lr at 0 to min_lr at horizon tokens
-
-
-cdef struct Kept:                 # the tokens of a chunk, and around it, that subsampling lets through
-    int32_t *rows                 # (n,)
-    int32_t *first                # (n,) where the sentence of each begins ...
-    int32_t *last                 # ... and ends, both inclusive
-    int n, begin, end             # centres are begin .. end-1, the others their context
 
 
 cdef struct Scratch:              # what one worker owns
@@ -78,104 +66,63 @@ cdef struct Scratch:              # what one worker owns
     float *mean                   # (2, D') the mean, and what it was before the step
     float *mean_row[1]
     int32_t *negatives            # (RING, negative)
-    float *path_signs             # the labels of a path, laid for the step
-    float *first_signs            # for blocks of 1 .. BLOCK rows: labels 1, 0, 0, ... for every input
-    int signs_size
+    uint64_t *draws               # (negative,) random numbers that the next centre's negatives will be made of
+    float *signs                  # (TOGETHER,) of label 1, then label 0; or the labels of a path, laid for a step
 
 
-cdef inline bint stays(const Plan *plan, const fe_rng *coins, int64_t position) noexcept nogil:
-    cdef Gate gate = plan.gates[plan.ids[position]]
-    cdef uint64_t limit = <uint64_t>gate.keep + (gate.keep == 0xFFFFFFFFu)
-    return fe_rng_at(coins, position) >> 32 < limit
+cdef inline void draw(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """Draw the random numbers of centre c's negatives and fetch the cells of the alias table that they fall into."""
+    cdef int k
+    if c < scratch.kept.end:
+        for k in range(plan.negative):
+            scratch.draws[k] = fe_rng_next(&scratch.rng)
+            prefetch(fe_alias_cell(plan.noise, plan.words, scratch.draws[k]))
 
 
-cdef int64_t sentence_of(const Plan *plan, int64_t position) noexcept nogil:
-    """Number of the sentence that holds the token at position, by bisection."""
-    cdef int64_t low = 0, high = plan.sentences, middle
-    while high - low > 1:
-        middle = (low + high) // 2
-        if plan.offsets[middle] <= position:
-            low = middle
-        else:
-            high = middle
-    return low
+cdef inline int upcoming_negatives(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """Settle centre c's negatives and name their rows and the word's own; returns how many."""
+    cdef int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
+    cdef float **upcoming = scratch.step.upcoming
+    cdef int k
+    for k in range(plan.negative):
+        negatives[k] = fe_alias_draw(plan.noise, plan.words, scratch.draws[k])
+        upcoming[k] = plan.outputs + <int64_t>negatives[k] * plan.stride
+    upcoming[plan.negative] = plan.outputs + <int64_t>scratch.kept.rows[c] * plan.stride
+    draw(plan, scratch, c + 1)
+    return plan.negative + 1
 
 
-cdef void keep_sentence(const Plan *plan, const fe_rng *coins, int64_t begin, int64_t end, Kept *kept,
-                        int64_t sentence_begin, int64_t sentence_end) noexcept nogil:
-    """Append the kept tokens begin .. end-1 of one sentence, with up to `window` kept ones on either side."""
-    cdef int start = kept.n, n = kept.n, found = 0
-    cdef int64_t p = begin
-    while p > sentence_begin and found < plan.window:
-        p -= 1
-        found += stays(plan, coins, p)
-    while p < begin:
-        if stays(plan, coins, p):
-            kept.rows[n] = plan.gates[plan.ids[p]].row
-            n += 1
-        p += 1
-    if found:
-        kept.begin = n
-    while p < end:
-        kept.rows[n] = plan.gates[plan.ids[p]].row
-        n += stays(plan, coins, p)
-        p += 1
-    kept.end = n
-    found = 0
-    while p < sentence_end and found < plan.window:
-        if stays(plan, coins, p):
-            kept.rows[n] = plan.gates[plan.ids[p]].row
-            n += 1
-            found += 1
-        p += 1
-    for i in range(start, n):
-        kept.first[i] = start
-        kept.last[i] = n - 1
-    kept.n = n
-
-
-cdef void keep_chunk(const Plan *plan, int64_t begin, int64_t end, Kept *kept) noexcept nogil:
-    """The centres and contexts of the tokens begin .. end-1. A window reaches over the chunk's borders."""
-    cdef fe_rng coins = fe_rng_keyed(plan.seed, plan.epoch, 0xC0)
-    cdef int64_t s = sentence_of(plan, begin), p = begin, stop
-    kept.n = kept.begin = kept.end = 0
-    while p < end:
-        stop = min(end, plan.offsets[s + 1])
-        if stop > p:
-            keep_sentence(plan, &coins, p, stop, kept, plan.offsets[s], plan.offsets[s + 1])
-        p = stop
-        s += 1
+cdef inline int upcoming_path(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """Name the rows of centre c's path; returns how many. Paths, and where they begin, are fetched further ahead."""
+    cdef Kept *kept = &scratch.kept
+    cdef const int64_t *path = plan.path_offsets + kept.rows[c]
+    cdef int64_t p
+    cdef int n = 0
+    if c + 2 * AHEAD < kept.n:
+        prefetch(plan.path_offsets + kept.rows[c + 2 * AHEAD])
+        p = plan.path_offsets[kept.rows[c + AHEAD]]
+        prefetch(plan.paths + p)
+        prefetch(plan.paths + p + PAD)
+    for p in range(path[0] + HOT_LEVELS, path[1]):
+        scratch.step.upcoming[n] = plan.outputs + <int64_t>(plan.paths[p] >> 1) * plan.stride
+        n += 1
+    return n
 
 
 cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
-    """Draw centre c's negatives and name the rows it will need, so that the step at hand fetches them."""
+    """Name the rows that centre c will need, so that the step at hand fetches them."""
     cdef Kept *kept = &scratch.kept
-    cdef int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
     cdef fe_step *step = &scratch.step
-    cdef int k, n = 0
-    cdef int64_t p
     step.n_upcoming = 0
     if c >= kept.end:
         return
-    for k in range(plan.negative):
-        negatives[k] = fe_alias_draw(plan.noise, plan.words, &scratch.rng)
-        step.upcoming[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
-        n += 1
     if plan.hierarchical:
-        p = plan.path_offsets[kept.rows[c]]
-        prefetch(plan.path_signs + p)
-        if c + AHEAD < kept.n:
-            prefetch(plan.path_offsets + kept.rows[c + AHEAD])
-        for p in range(p + HOT_LEVELS, plan.path_offsets[kept.rows[c] + 1]):
-            step.upcoming[n] = plan.outputs + <int64_t>plan.path_nodes[p] * plan.stride
-            n += 1
+        step.n_upcoming = upcoming_path(plan, scratch, c)
     else:
-        step.upcoming[n] = plan.outputs + <int64_t>kept.rows[c] * plan.stride
-        n += 1
+        step.n_upcoming = upcoming_negatives(plan, scratch, c)
     if c + plan.window < kept.n and plan.subword_rows == NULL:
-        step.upcoming[n] = plan.inputs + <int64_t>kept.rows[c + plan.window] * plan.stride
-        n += 1
-    step.n_upcoming = n
+        step.upcoming[step.n_upcoming] = plan.inputs + <int64_t>kept.rows[c + plan.window] * plan.stride
+        step.n_upcoming += 1
     if plan.subword_rows != NULL:
         foresee_subwords(plan, scratch, c + plan.window)
 
@@ -200,12 +147,19 @@ cdef inline float *composed_row(const Plan *plan, Scratch *scratch, int t) noexc
     return scratch.composed + <int64_t>(t & (scratch.slots - 1)) * 2 * plan.stride
 
 
+cdef inline fe_named rows_of(const Plan *plan, int32_t word) noexcept nogil:
+    """The rows whose mean is a word's vector."""
+    cdef int64_t first = plan.subword_offsets[word]
+    cdef fe_named named
+    named.matrix, named.stride, named.width = plan.inputs, plan.stride, plan.width
+    named.rows, named.n = plan.subword_rows + first, <int>(plan.subword_offsets[word + 1] - first)
+    return named
+
+
 cdef inline void enter(const Plan *plan, Scratch *scratch, int t) noexcept nogil:
     """Compose the vector of token t from its word's rows."""
-    cdef int32_t word = scratch.kept.rows[t]
-    cdef int64_t first = plan.subword_offsets[word]
-    kernels.compose(plan.inputs, plan.subword_rows + first, <int>(plan.subword_offsets[word + 1] - first),
-                    plan.stride, composed_row(plan, scratch, t))
+    cdef fe_named named = rows_of(plan, scratch.kept.rows[t])
+    kernels.compose(&named, composed_row(plan, scratch, t))
 
 
 cdef inline void leave(const Plan *plan, Scratch *scratch, int t) noexcept nogil:
@@ -213,10 +167,8 @@ cdef inline void leave(const Plan *plan, Scratch *scratch, int t) noexcept nogil
 
     As in fastText every row receives the whole change, so that their mean moves by it.
     """
-    cdef int32_t word = scratch.kept.rows[t]
-    cdef int64_t first = plan.subword_offsets[word]
-    kernels.scatter(plan.inputs, plan.subword_rows + first, <int>(plan.subword_offsets[word + 1] - first),
-                    plan.stride, composed_row(plan, scratch, t))
+    cdef fe_named named = rows_of(plan, scratch.kept.rows[t])
+    kernels.scatter(&named, composed_row(plan, scratch, t))
 
 
 cdef inline void add_context(const Plan *plan, Scratch *scratch, int t, int n) noexcept nogil:
@@ -226,7 +178,8 @@ cdef inline void add_context(const Plan *plan, Scratch *scratch, int t, int n) n
         scratch.contexts[n] = plan.inputs + <int64_t>word * plan.stride
     else:
         scratch.contexts[n] = composed_row(plan, scratch, t)
-        scratch.weights[n] = <float>(plan.subword_offsets[word + 1] - plan.subword_offsets[word])
+        if plan.cbow:
+            scratch.weights[n] = <float>(plan.subword_offsets[word + 1] - plan.subword_offsets[word])
 
 
 cdef inline void mean_of_contexts(const Plan *plan, Scratch *scratch) noexcept nogil:
@@ -234,13 +187,13 @@ cdef inline void mean_of_contexts(const Plan *plan, Scratch *scratch) noexcept n
     cdef int n = scratch.n_contexts, i
     cdef float rows = 0.0
     if plan.subword_rows == NULL:
-        kernels.mean(<const float *const *>scratch.contexts, n, plan.stride, scratch.mean)
+        kernels.mean(<const float *const *>scratch.contexts, n, plan.width, scratch.mean)
         return
     for i in range(n):
         rows += scratch.weights[i]
     for i in range(n):
         scratch.weights[i] /= rows
-    kernels.blend(<const float *const *>scratch.contexts, scratch.weights, n, plan.stride, scratch.mean)
+    kernels.blend(<const float *const *>scratch.contexts, scratch.weights, n, plan.width, scratch.mean)
 
 
 cdef inline int gather_contexts(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -270,9 +223,7 @@ cdef inline void gather_word(const Plan *plan, Scratch *scratch, int c) noexcept
         step.outputs[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
         n += negatives[k] != word
     step.n_outputs = n
-    step.block = fe_block_rows(n)
-    step.signs = scratch.first_signs + (step.block - 1) * scratch.signs_size
-    step.n_signs = step.block * step.n_inputs
+    step.signs = scratch.signs + TOGETHER - step.n_inputs  # label 1 for every input, then label 0
 
 
 cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -282,12 +233,10 @@ cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept
     cdef int64_t begin = plan.path_offsets[word]
     cdef int k, n = <int>(plan.path_offsets[word + 1] - begin)
     for k in range(n):
-        step.outputs[k] = plan.outputs + <int64_t>plan.path_nodes[begin + k] * plan.stride
+        step.outputs[k] = plan.outputs + <int64_t>(plan.paths[begin + k] >> 1) * plan.stride
     step.n_outputs = n
-    step.block = fe_block_rows(n)
-    step.signs = scratch.path_signs
-    step.n_signs = n * step.n_inputs
-    kernels.lay_signs(step, plan.path_signs + begin, scratch.path_signs)
+    step.signs = scratch.signs
+    kernels.lay_signs(step, plan.paths + begin, scratch.signs)
 
 
 cdef inline void gather_outputs(const Plan *plan, Scratch *scratch, int c, int inputs) noexcept nogil:
@@ -327,23 +276,24 @@ cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noex
     mean_of_contexts(plan, scratch)
     kernels.step(&scratch.step, &scratch.loss)
     cdef float share = <float>min(CBOW_RATE, 2 * plan.window) / n if plan.mean_gradient else 1.0
-    kernels.spread(scratch.contexts, n, plan.stride, scratch.mean, share)
+    kernels.spread(scratch.contexts, n, plan.width, scratch.mean, share)
     return 1
 
 
 cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noexcept nogil:
     """Train on the centres of one chunk; returns how many predictions were made."""
-    cdef int64_t begin = chunk * plan.chunk_tokens, end = min(begin + plan.chunk_tokens, plan.tokens)
+    cdef int64_t begin = chunk * plan.chunk_tokens, end = min(begin + plan.chunk_tokens, plan.text.tokens)
     cdef double progress = (plan.position + begin) / plan.horizon
     cdef int64_t predictions = 0
     cdef int c
-    keep_chunk(plan, begin, end, &scratch.kept)
+    keep_chunk(&plan.text, begin, end, &scratch.kept)
     scratch.rng = fe_rng_keyed(plan.seed, plan.epoch, 0x100 + <uint64_t>chunk)
     scratch.step.lr = plan.lr + (plan.min_lr - plan.lr) * progress
+    draw(plan, scratch, scratch.kept.begin)
     for c in range(scratch.kept.begin, scratch.kept.begin + AHEAD):
         look_ahead(plan, scratch, c)
     if plan.subword_rows != NULL:
-        return predictions + train_composed(plan, scratch)
+        return train_composed(plan, scratch)
     for c in range(scratch.kept.begin, scratch.kept.end):
         look_ahead(plan, scratch, c + AHEAD)
         predictions += train_centre(plan, scratch, c)
@@ -382,7 +332,7 @@ cdef void train_chunks(const Plan *plan, Scratch *scratch, fe_job *job, double[:
         loss[chunk] = scratch.loss.total
         if not isfinite(loss[chunk]):
             fe_job_stop(job)
-        fe_job_add(job, min(plan.chunk_tokens, plan.tokens - chunk * plan.chunk_tokens))
+        fe_job_add(job, min(plan.chunk_tokens, plan.text.tokens - chunk * plan.chunk_tokens))
         chunk = fe_job_take(job)
 
 
@@ -409,38 +359,25 @@ cdef Worker new_worker(const Plan *plan):
     c.kept.first = <int32_t *>worker.room(tokens, np.int32)
     c.kept.last = <int32_t *>worker.room(tokens, np.int32)
     c.negatives = <int32_t *>worker.room(RING * max(1, plan.negative), np.int32)
+    c.draws = <uint64_t *>worker.room(max(1, plan.negative), np.uint64)
     c.contexts = <float **>worker.room(2 * plan.window, np.intp)
-    c.mean = <float *>worker.room(2 * plan.stride, np.float32)
     c.slots = 1 << (2 * plan.window).bit_length()
     if plan.subword_rows != NULL:
         c.composed = <float *>worker.room(c.slots * 2 * plan.stride, np.float32)
         c.weights = <float *>worker.room(2 * plan.window, np.float32)
+    c.mean = <float *>worker.room(2 * plan.stride, np.float32)
     c.mean_row[0] = c.mean
-    c.path_signs = <float *>worker.room(inputs * outputs + 2 * PAD, np.float32)
+    c.signs = <float *>worker.room(inputs * outputs + TOGETHER + 2 * PAD, np.float32)
     c.step.inputs = &c.mean_row[0] if plan.cbow else c.contexts
-    c.step.copies = <float **>worker.room(inputs, np.intp)
+    c.step.copies = <float **>worker.room(outputs, np.intp)
     c.step.outputs = <float **>worker.room(outputs + 1, np.intp)
     c.step.upcoming = <float **>worker.room(outputs + 1 + FORESEEN, np.intp)
     c.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
-    c.step.width = plan.stride
-    c.signs_size = inputs * BLOCK + 2 * PAD
-    c.first_signs = <float *>worker.room(BLOCK * c.signs_size, np.float32)
-    lay_first_signs(c, inputs)
+    c.step.width = plan.width
+    for i in range(TOGETHER):
+        c.signs[i] = -0.0
     kernels.settle(&c.loss)
     return worker
-
-
-cdef void lay_first_signs(Scratch *c, int inputs) noexcept:
-    """The labels of negative sampling, once for all."""
-    cdef float[BLOCK + 16] first
-    cdef int b
-    for b in range(BLOCK + 16):
-        first[b] = 0.0
-    first[0] = -0.0
-    c.step.n_inputs = inputs
-    for b in range(1, BLOCK + 1):
-        c.step.n_outputs = c.step.block = b
-        kernels.lay_signs(&c.step, first, c.first_signs + (b - 1) * c.signs_size)
 
 
 cdef class Trainer:
@@ -456,7 +393,7 @@ cdef class Trainer:
     paths : (offsets int64 (V + 1,), nodes int32, labels uint8) of the Huffman tree, or None; exactly one is given.
     subwords : (offsets int64 (V + 1,), rows int32): the rows of inputs whose mean is a word's vector, at least one a
         word; or None.
-    settings : dict with window, negative, cbow, dynamic_window, mean_gradient, seed, chunk_tokens
+    settings : dict with dim, window, negative, cbow, dynamic_window, mean_gradient, seed, chunk_tokens
     """
     cdef Plan plan
     cdef object held          # keeps the arrays behind the pointers alive
@@ -474,11 +411,13 @@ cdef class Trainer:
             raise ValueError("sentence offsets do not fit the tokens")
         if input_rows.shape[1] != output_rows.shape[1] or input_rows.shape[1] % 16:
             raise ValueError("row lengths differ or are no multiple of 16")
-        self.plan.ids, self.plan.tokens = &ids[0], ids.shape[0]
-        self.plan.offsets, self.plan.sentences = &offsets[0], offsets.shape[0] - 1
-        self.plan.gates = <const Gate *>&gates[0, 0]
+        self.plan.text.ids, self.plan.text.tokens = &ids[0], ids.shape[0]
+        self.plan.text.offsets, self.plan.text.sentences = &offsets[0], offsets.shape[0] - 1
+        self.plan.text.gates = <const Gate *>&gates[0, 0]
+        self.plan.text.window = settings["window"]
         self.plan.inputs, self.plan.outputs = &input_rows[0, 0], &output_rows[0, 0]
         self.plan.words, self.plan.stride = output_rows.shape[0], output_rows.shape[1]
+        self.plan.width = lanes_padded(settings["dim"])
         self.plan.window, self.plan.negative = settings["window"], settings["negative"]
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
         self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]
@@ -489,7 +428,7 @@ cdef class Trainer:
             self.set_noise(noise)
         if subwords is not None:
             self.set_subwords(*subwords, input_rows.shape[0])
-        self.chunks = (self.plan.tokens + self.plan.chunk_tokens - 1) // self.plan.chunk_tokens
+        self.chunks = (ids.shape[0] + self.plan.chunk_tokens - 1) // self.plan.chunk_tokens
 
     def set_noise(self, const uint32_t[:, ::1] noise):
         self.plan.noise = <const fe_alias *>&noise[0, 0]
@@ -500,14 +439,14 @@ cdef class Trainer:
             raise ValueError("subword rows do not fit the words or the matrix")
         self.plan.subword_offsets, self.plan.subword_rows = &offsets[0], &rows[0]
 
-    def set_paths(self, const int64_t[::1] offsets, const int32_t[::1] nodes, labels):
-        signs = np.zeros(len(labels) + PAD, np.float32)
-        signs[:len(labels)][labels != 0] = -0.0
-        cdef const float[::1] view = signs
-        self.held = (*self.held, signs)
+    def set_paths(self, const int64_t[::1] offsets, nodes, labels):
+        paths = np.zeros(len(nodes) + PAD, np.int32)
+        paths[:len(nodes)] = 2 * nodes + labels.astype(np.int32)
+        cdef const int32_t[::1] view = paths
+        self.held = (*self.held, paths)
         self.plan.hierarchical = True
         self.plan.negative = 0
-        self.plan.path_offsets, self.plan.path_nodes, self.plan.path_signs = &offsets[0], &nodes[0], &view[0]
+        self.plan.path_offsets, self.plan.paths = &offsets[0], &view[0]
         self.plan.longest_path = np.diff(offsets).max()
 
     def train(self, Job job, int64_t epoch, schedule, double[::1] loss, int64_t[::1] predictions):
@@ -524,6 +463,7 @@ cdef class Trainer:
         cdef Plan plan = self.plan
         cdef Worker worker = new_worker(&plan)
         plan.epoch = epoch
+        plan.text.coins = fe_rng_keyed(plan.seed, epoch, 0xC0)
         plan.lr, plan.min_lr, plan.position, plan.horizon = schedule
         with nogil:
             train_chunks(&plan, &worker.c, &job.c, loss, predictions)

@@ -9,36 +9,53 @@ cdef extern from "kernels.h" nogil:
         float **inputs
         float **outputs
         const float *signs
-        int n_signs
         float *scratch
         float **copies
         int n_inputs
         int n_outputs
         int width
-        int block
         float lr
         float **upcoming
         int n_upcoming
 
-    enum:
-        BLOCK "FE_BLOCK"
-    int fe_block_rows(int n_outputs)
     size_t step_scratch "FE_STEP_SCRATCH" (int n_inputs, int n_outputs, int width)
+
+    ctypedef struct fe_sparse_float:
+        const int64_t *offsets
+        const int32_t *columns
+        const float *values
+
+    ctypedef struct fe_sparse_double:
+        const int64_t *offsets
+        const int32_t *columns
+        const double *values
+
+    ctypedef struct fe_named:
+        float *matrix
+        const int32_t *rows
+        int n
+        int stride
+        int width
 
     ctypedef struct fe_kernels:
         const char *name
         int lanes
         void (*step)(const fe_step *step, fe_loss *loss) noexcept nogil
         void (*settle)(fe_loss *loss) noexcept nogil
-        void (*lay_signs)(const fe_step *step, const float *signs, float *laid) noexcept nogil
+        void (*lay_signs)(const fe_step *step, const int32_t *labels, float *laid) noexcept nogil
         void (*mean)(const float *const *rows, int n, int width, float *pair) noexcept nogil
         void (*spread)(float *const *rows, int n, int width, const float *pair, float scale) noexcept nogil
         void (*blend)(const float *const *rows, const float *weights, int n, int width, float *pair) noexcept nogil
-        void (*compose)(const float *matrix, const int32_t *rows, int n, int width, float *pair) noexcept nogil
-        void (*scatter)(float *matrix, const int32_t *rows, int n, int width, const float *pair) noexcept nogil
+        void (*compose)(const fe_named *named, float *pair) noexcept nogil
+        void (*scatter)(const fe_named *named, const float *pair) noexcept nogil
+        void (*spmm_float)(const fe_sparse_float *matrix, int64_t first, int64_t last, const float *block,
+                           float *out) noexcept nogil
+        void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block,
+                            double *out) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
     const fe_kernels *const *fe_available()
 
     int PAD "FE_PAD"
 
 cdef const fe_kernels *kernels
+cpdef int lanes_padded(int dim) noexcept

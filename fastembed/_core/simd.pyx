@@ -22,6 +22,11 @@ def active():
     return kernels.name.decode()
 
 
+def lanes():
+    """Floats in a vector register of the instruction set in use."""
+    return kernels.lanes
+
+
 def use(name):
     """Use this instruction set from now on, in every module; ``None`` means the best one.
 
@@ -39,6 +44,11 @@ def use(name):
 def padded(int width):
     """Row length in floats with padding: the next multiple of FE_PAD."""
     return (width + PAD - 1) // PAD * PAD
+
+
+cpdef int lanes_padded(int dim) noexcept:
+    """How many floats of a row of `dim` numbers the kernels in use must touch: the next multiple of their lanes."""
+    return (dim + kernels.lanes - 1) // kernels.lanes * kernels.lanes
 
 
 use(os.environ.get("FASTEMBED_ISA") or None)

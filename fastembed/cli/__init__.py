@@ -13,6 +13,7 @@ from .program import Program
 
 _VERBS = {  # verb -> (file, help); a file is imported only when its verb runs
     "train": ("train", "Train vectors: fastembed train skipgram text8 -o m.fe"),
+    "tfidf": ("tfidf", "Documents to a sparse matrix of TF-IDF weights."),
     "vocab": ("files", "Count the words of a text."),
     "nn": ("query", "Nearest neighbours of words."),
     "subwords": ("query", "The n-grams that make up words."),

@@ -61,15 +61,11 @@ def info(file):
     from ..io import load
 
     loaded = load(file)
-    vectors = getattr(loaded, "wv", loaded)
-    rows, dim = vectors.vectors.shape
-    lines = [
-        ("file", f"{file}, {size_text(os.path.getsize(file))}"),
-        ("holds", type(loaded).__name__),
-        ("words", f"{rows:,}"),
-        ("dimensions", dim),
-        ("first words", " ".join(vectors.index_to_key[:8])),
-    ]
+    lines = [("file", f"{file}, {size_text(os.path.getsize(file))}"), ("holds", type(loaded).__name__)]
+    vectors = loaded if hasattr(loaded, "most_similar") else getattr(loaded, "wv", None)
+    if vectors is not None:
+        rows, dim = vectors.vectors.shape
+        lines += [("words", f"{rows:,}"), ("dimensions", dim), ("first words", " ".join(vectors.index_to_key[:8]))]
     if loaded is not vectors:
         lines += [(name, value) for name, value in loaded.get_params().items() if value is not None]
         history = getattr(loaded, "history", None) or []

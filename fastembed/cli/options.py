@@ -3,7 +3,9 @@
 import sys
 
 import click
+import numpy as np
 
+from ..models.parameters import Choice, Portion, Range, Type, Words
 from .program import interrupts
 
 FASTTEXT = {  # parameter -> fastText's spelling of it
@@ -22,19 +24,76 @@ FASTTEXT = {  # parameter -> fastText's spelling of it
 }
 
 
+class PortionType(click.ParamType):
+    """``2`` is a whole number, ``0.5`` a share."""
+
+    name = "number or share"
+
+    def convert(self, value, param, context):
+        try:
+            return value if not isinstance(value, str) else int(value) if value.isdigit() else float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number", param, context)
+
+
+class WordsType(click.ParamType):
+    """The name of a list of words, or a file with a word on each line."""
+
+    def __init__(self, names):
+        self.names = names
+        self.name = "|".join([*names, "file"])
+
+    def convert(self, value, param, context):
+        if not isinstance(value, str) or value in self.names:
+            return value
+        try:
+            with open(value, encoding="utf-8") as lines:
+                return [line.rstrip("\r\n") for line in lines if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            self.fail(f"{value}: {getattr(error, 'strerror', None) or 'is not UTF-8'}", param, context)
+
+
+def model_options(cls):
+    """The click options of all parameters of a model that can be given on a command line."""
+    return [found for found in (option(*item) for item in cls.parameters.items()) if found is not None]
+
+
 def option(name, parameter):
-    """The click option of a model's Parameter: ``--min-count``, and fastText's ``-minCount`` where it has one."""
+    """The click option of a model's Parameter: ``--min-count``, and fastText's ``-minCount`` where it has one.
+
+    None if the parameter cannot be given on a command line.
+    """
+    if parameter.kind is callable:
+        return None
     flag = name.replace("_", "-")
     shared = {"default": parameter.default, "help": parameter.help, "show_default": parameter.default is not None}
     if parameter.kind is bool:
         return click.Option([name, f"--{flag}/--no-{flag}"], **shared)
     names = [name, f"--{flag}"] + ([FASTTEXT[name]] if name in FASTTEXT else [])
-    return click.Option(names, type=parameter.kind, **shared)
+    return click.Option(names, **shared | _value(parameter))
 
 
-def corpus_options(command):
-    """Adds CORPUS... and the flags that say how to read it."""
-    for decorate in reversed(_CORPUS):
+def _value(parameter):
+    """How the value of a Parameter is read."""
+    if isinstance(parameter, Choice):
+        names = [*parameter.choices, *(["none"] if parameter.optional else [])]
+        return {"type": click.Choice(names), "callback": lambda context, option, value: _unless_none(value)}
+    if isinstance(parameter, Type):
+        return {"type": click.Choice(parameter.choices), "default": np.dtype(parameter.default).name}
+    if isinstance(parameter, Range):
+        return {"type": int, "nargs": 2}
+    if isinstance(parameter, Words):
+        return {"type": WordsType(parameter.names)}
+    return {"type": PortionType() if isinstance(parameter, Portion) else parameter.kind}
+
+
+def _unless_none(value):
+    return None if value == "none" else value
+
+
+def corpus_options(command, lowercase=True):
+    """Adds CORPUS... and the flags that say how to read it, --lowercase among them or not."""
+    for decorate in reversed(_CORPUS if lowercase else _CORPUS[:2] + _CORPUS[3:]):
         command = decorate(command)
     return command
 

@@ -57,7 +57,12 @@ def write(model, path):
 
 def announce(path, vectors, seconds):
     rows, dim = vectors.vectors.shape
-    say(f"wrote {path}: {rows:,} words x {dim}, {size_text(os.path.getsize(path))} in {seconds:.1f} s")
+    written(path, f"{rows:,} words x {dim}", seconds)
+
+
+def written(path, what, seconds):
+    """Say that a file is there."""
+    say(f"wrote {path}: {what}, {size_text(os.path.getsize(path))} in {seconds:.1f} s")
 
 
 def size_text(size):

@@ -23,10 +23,9 @@ def _query_options(command):
 
 def load_vectors(path):
     """The KeyedVectors in a file of any format, also those of a whole model."""
-    from ..io import load
+    from ..vectors import KeyedVectors
 
-    loaded = load(path)
-    return getattr(loaded, "wv", loaded)
+    return KeyedVectors.load(path)
 
 
 @click.command(cls=Verb)

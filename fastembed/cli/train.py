@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from .. import models
 from ..errors import FastembedError
-from .options import corpus_options, open_corpus, option, read
+from .options import corpus_options, model_options, open_corpus, read
 from .outputs import FORMATS, beside, check_output, write
 from .program import INTERRUPTED, Group, Verb, interrupts, say
 
@@ -25,17 +25,18 @@ _FIT = (
     "every",
 )
 _NGRAMS = ("minn", "maxn", "bucket")
+_EPOCHS = ("checkpoint", "every", "resume", "loss")  # for models that are trained in epochs
 _CORPUS = ("corpus", "tokenizer", "lowercase", "cache_dir", "errors")
 
 
 class Models(Group):
-    """One command for each registered model, in lower case."""
+    """One command for each registered model with vectors, in lower case."""
 
     def list_commands(self, context):
-        return models.names()
+        return models.names("vectors")
 
     def get_command(self, context, name):
-        return train_command(name, models.get(name)) if name in models.names() else None
+        return train_command(name, models.get(name)) if name in models.names("vectors") else None
 
 
 @click.command(cls=Models)
@@ -69,11 +70,16 @@ def train_command(name, cls, preset=None):
         no_args_is_help=True,
     )(corpus_options(_run_options(run)))
     first = [p for p in command.params if p.name in ("corpus", "out")]
-    rest = [p for p in command.params if p not in first]
-    command.params = first + [option(*item) for item in cls.parameters.items()] + rest
-    if "minn" not in cls.parameters:
+    rest = [p for p in command.params if p not in first and (p.name not in _EPOCHS or _in_epochs(cls))]
+    command.params = first + model_options(cls) + rest
+    if "minn" not in cls.parameters and _in_epochs(cls):
         command.params += [click.Option([f"-{name}"], type=click.INT, default=0, hidden=True) for name in _NGRAMS]
     return command
+
+
+def _in_epochs(cls):
+    """Whether the model's training can be stopped and gone on with."""
+    return "epochs" in cls.parameters
 
 
 def _endings():
@@ -101,20 +107,21 @@ def _run_options(run):
 
 def fit(cls, values):
     """Check the outputs, train, write; ``values`` are the command's options."""
-    settings = {name: values.pop(name) for name in _FIT}
+    settings = {name: values.pop(name, None) for name in _FIT}
     corpus_settings = {name: values.pop(name) for name in _CORPUS}
     _fasttext(cls, settings, values)
     targets = _targets(settings, ".bin" if "minn" in cls.parameters else ".fe")
     model = _resumed(cls, settings["resume"], values) if settings["resume"] else cls(**values)
     sources = (*corpus_settings.pop("corpus"), *settings["input_files"])
     corpus = open_corpus(sources, threads=model.threads, **corpus_settings)
-    extra = {"checkpoint": settings["checkpoint"], "every": _every(settings["every"])} if settings["checkpoint"] else {}
+    extra = {"resume": bool(settings["resume"])} if _in_epochs(cls) else {}
+    if settings["checkpoint"]:
+        extra |= {"checkpoint": settings["checkpoint"], "every": _every(settings["every"])}
     quiet = settings["quiet"] or settings["verbose"] == 0
     logging.getLogger("fastembed").setLevel(logging.WARNING if quiet else logging.INFO)
     try:
         read(corpus, quiet)
-        resume, calls = bool(settings["resume"]), (interrupts,)
-        model.fit(corpus, callbacks=calls, verbose=0 if quiet else 1, resume=resume, **extra)
+        model.fit(corpus, callbacks=(interrupts,), verbose=0 if quiet else 1, **extra)
     except KeyboardInterrupt:
         return _interrupted(model, targets)
     for path in targets:
@@ -128,7 +135,7 @@ def _every(text):
 
 def _fasttext(cls, settings, values):
     """Translate what fastText spells in another way."""
-    wanted = () if "minn" in cls.parameters else [values.pop(name) for name in _NGRAMS]
+    wanted = () if "minn" in cls.parameters else [values.pop(name, 0) for name in _NGRAMS]
     if any(wanted):
         raise click.UsageError("character n-grams (-minn, -maxn, -bucket) are not part of this model: use fasttext")
     if settings["loss"]:

@@ -132,6 +132,8 @@ def save(obj, path, format=None):
         if format == "fasttext" and subwords:
             fasttext.write(obj, path)
             return
+        if not hasattr(type(obj), "wv"):
+            raise ParameterError(f"a {type(obj).__name__} has no word vectors: save it with the ending .fe")
         obj = obj.wv
     if not len(obj):
         raise ParameterError(f"there are no vectors to save to {os.fspath(path)!r}")

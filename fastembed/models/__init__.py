@@ -4,21 +4,29 @@ from importlib import import_module
 
 from ..errors import FormatError
 
-MODELS = {  # name -> (module, class)
-    "skipgram": ("word2vec", "SkipGram"),
-    "cbow": ("word2vec", "CBOW"),
-    "fasttext": ("fasttext", "FastText"),
+MODELS = {  # name -> (family, module, class)
+    "skipgram": ("vectors", "word2vec", "SkipGram"),
+    "cbow": ("vectors", "word2vec", "CBOW"),
+    "fasttext": ("vectors", "fasttext", "FastText"),
+    "svd": ("vectors", "svd", "SVDEmbedding"),
+    "truncated-svd": ("matrix", "truncated", "TruncatedSVD"),
+    "onehot": ("counts", "onehot", "OneHotEncoder"),
+    "counts": ("counts", "counts", "CountVectorizer"),
+    "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
+    "cooccurrence": ("cooccurrence", "cooccurrence", "Cooccurrence"),
 }
+# A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
+# "counts" turn text into sparse matrices, "matrix" are fitted to a matrix of numbers instead of text.
 
 
-def names():
-    """Names of all models."""
-    return list(MODELS)
+def names(family=None):
+    """Names of all models, or of those of a family."""
+    return [name for name, (own, _, _) in MODELS.items() if family in (None, own)]
 
 
 def get(name):
     """The class of a model by its registered name (KeyError if there is none)."""
-    module, class_name = MODELS[name]
+    _, module, class_name = MODELS[name]
     return getattr(import_module(f"{__name__}.{module}"), class_name)
 
 
@@ -37,7 +45,7 @@ def from_native(path, tensors, meta):
 
     Raises FormatError if the file's class is unknown or its arrays do not fit together.
     """
-    for name, (_, class_name) in MODELS.items():
+    for name, (_, _, class_name) in MODELS.items():
         if class_name == meta.get("class"):
             return get(name).from_native(path, tensors, meta)
     raise FormatError(path, f"holds a {meta.get('class')!r}, which this version of fastembed does not know")

@@ -66,7 +66,7 @@ class Estimator:
         return Tags(estimator_type=None, target_tags=TargetTags(required=False))
 
     def __repr__(self):
-        changed = (f"{k}={v!r}" for k, v in self.get_params().items() if v != self.parameters[k].default)
+        changed = (f"{k}={v!r}" for k, v in self.get_params().items() if _differ(v, self.parameters[k].default))
         return f"{type(self).__name__}({', '.join(changed)})"
 
     def _fitted(self, value):
@@ -79,15 +79,24 @@ class Estimator:
         """The texts that every saved model carries besides its arrays."""
         return {
             "class": type(self).__name__,
-            "params": json.dumps(self.get_params(), default=_plain),
+            "params": json.dumps(
+                {name: self.parameters[name].to_json(name, value) for name, value in self.get_params().items()},
+                default=_plain,
+            ),
             "history": json.dumps(self.history, default=_plain),
         }
 
     def _restore_meta(self, meta):
-        self.set_params(**json.loads(meta["params"]))
+        saved = json.loads(meta["params"])
+        self.set_params(**{k: self.parameters[k].from_json(v) for k, v in saved.items()})
         self.history = json.loads(meta["history"])
         if not isinstance(self.history, list) or not all(isinstance(record, dict) for record in self.history):
             raise ValueError("a history that is no list of epochs")
+
+
+def _differ(value, default):
+    """Whether a value is another than the default; arrays among collections say no simple yes or no."""
+    return value is not default and not (type(value) is type(default) and bool(value == default))
 
 
 def _plain(number):

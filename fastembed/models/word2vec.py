@@ -22,6 +22,7 @@ from .base import Estimator
 from .callbacks import Callbacks
 from .parameters import Real, Switch, Whole
 from .progress import LOG, Progress
+from .static import check_vocab
 from .training import Checkpoint, Loop, Position, Schedule, fingerprint, place_of, position_of
 
 
@@ -202,22 +203,12 @@ class Word2Vec(Estimator):
         vocab = types.pruned(self.min_count, self.max_vocab)
         old = self._state() if resume and self._inputs is not None else None
         if old is None:
-            self._check_vocab(types, vocab)
+            check_vocab(types, vocab, self.min_count)
             state = (vocab, self._new_inputs(vocab), memory.zeros((len(vocab), simd.padded(self.dim))))
             history = []
         else:
             state, history = self._grown(*old[:3], vocab), old[4]
         self._set_state((*state, Position(corpus=mark), history, (self.dim, self.hs)))
-
-    def _check_vocab(self, types, vocab):
-        """CorpusError if nothing can be learned from these words."""
-        if len(types) == 1:
-            raise CorpusError(f"nothing to learn from one word: {types.words[0]!r} is all that the corpus holds")
-        if len(vocab) < 2:
-            raise CorpusError(
-                f"min_count={self.min_count} leaves {len(vocab)} of {len(types)} words and at least 2 are needed; "
-                f"the most frequent, {types.words[0]!r}, occurs {types.counts[0]} times"
-            )
 
     def _new_inputs(self, vocab):
         """The input side of a new model."""
@@ -272,6 +263,7 @@ class Word2Vec(Estimator):
         paths = self.vocab.huffman() if self.hs else None
         noise = None if self.hs else np.stack([a.view(np.uint32) for a in self.vocab.alias_table(self.ns_exponent)], 1)
         settings = {
+            "dim": self.dim,
             "window": self.window,
             "negative": 0 if self.hs else self.negative,
             "cbow": self.cbow,

@@ -1,28 +1,30 @@
-"""What every registered model promises."""
+"""What every registered model promises, whatever its family."""
 
 import inspect
-import json
 
 import numpy as np
 import pytest
 
 import fastembed as fe
 from fastembed import models
-from fastembed.errors import CorpusError, FormatError, NotFittedError, ParameterError, TrainingError
+from fastembed.errors import FormatError, NotFittedError, ParameterError
 from fastembed.io import native
 
-SMALLER = {"FastText": {"bucket": 500}}  # what keeps a model small, besides few dimensions
-TEXT = ["the cat sat on the mat", "the dog sat on the log", "a cat and a dog and a mat"] * 30
+
+def same(one, two):
+    """Whether two models have the same state."""
+    (tensors, meta), (others, other_meta) = one.to_native(), two.to_native()
+    return (
+        meta == other_meta
+        and tensors.keys() == others.keys()
+        and all(np.array_equal(tensors[name], others[name]) for name in tensors)
+    )
 
 
-@pytest.fixture(params=models.names())
-def kind(request):
-    return models.get(request.param)
-
-
-@pytest.fixture
-def small(kind):
-    return kind(dim=8, min_count=1, epochs=2, threads=1, **SMALLER.get(kind.__name__, {}))
+def test_families_divide_the_models():
+    families = {family for family, _, _ in models.MODELS.values()}
+    assert sorted(name for family in families for name in models.names(family)) == sorted(models.names())
+    assert {"skipgram", "cbow"} <= set(models.names("vectors"))
 
 
 def test_registered_by_its_class_name(kind):
@@ -44,107 +46,73 @@ def test_defaults_pass_their_own_check(kind):
     kind().check_params()
 
 
+def needs_threads(kind):
+    if "threads" not in kind.parameters:
+        pytest.skip(f"{kind.__name__} has no parameter threads")
+
+
 def test_get_set_clone(kind):
-    model = kind(dim=7, seed=3)
+    needs_threads(kind)
+    model = kind(threads=2)
     twin = kind(**model.get_params())
     assert twin.get_params() == model.get_params()
-    assert model.set_params(dim=9) is model and model.dim == 9 and twin.dim == 7
-    assert repr(model).startswith(kind.__name__) and "dim=9" in repr(model)
+    assert model.set_params(threads=3) is model and model.threads == 3 and twin.threads == 2
+    assert repr(model).startswith(kind.__name__) and "threads=3" in repr(model)
     with pytest.raises(ParameterError, match="nonsense"):
         model.set_params(nonsense=1)
 
 
-def small_kind(kind):
-    return kind(min_count=1, epochs=1, **SMALLER.get(kind.__name__, {}))
-
-
-def test_scikit_learn_tools(kind):
+def test_scikit_learn_clones_it(kind):
     base = pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
-    pipeline = pytest.importorskip("sklearn.pipeline")
-    model = kind(dim=7)
+    model = kind(threads=2) if "threads" in kind.parameters else kind()
     assert base.clone(model).get_params() == model.get_params()
-    search = pytest.importorskip("sklearn.model_selection")
-    grid = search.GridSearchCV(small_kind(kind), {"dim": [4, 5]}, scoring=lambda m, X: m.dim, cv=2)
-    assert grid.fit(TEXT).best_params_ == {"dim": 5}
-    fitted = pipeline.make_pipeline(small_kind(kind).set_params(dim=4)).fit(TEXT)
-    assert fitted[-1].wv.vectors.shape[1] == 4
 
 
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "3", None, 2.5, True, [1], np.array([1, 2])])
-@pytest.mark.parametrize("name", ["dim", "window", "epochs", "min_count"])
-def test_impossible_whole_numbers(kind, name, value):
-    with pytest.raises(ParameterError, match=f"{name}=") as caught:
-        kind(**{name: value})
+@pytest.mark.parametrize("value", [0, -1, 5000, float("nan"), "3", 2.5, True, [1], np.array([1, 2])])
+def test_impossible_threads(kind, value):
+    needs_threads(kind)
+    with pytest.raises(ParameterError, match="threads=") as caught:
+        kind(threads=value)
     assert isinstance(caught.value, ValueError)
 
 
-@pytest.mark.parametrize("value", [0, -0.1, float("nan"), float("inf"), "0.1", None, 10**400, np.array([0.1, 0.2])])
-def test_impossible_learning_rates(kind, value):
-    with pytest.raises(ParameterError, match="lr="):
-        kind(lr=value)
-
-
-def test_attributes_are_checked_before_any_work(kind):
+def test_attributes_are_checked_before_any_work(kind, text):
+    needs_threads(kind)
     model = kind()
     model.threads = 0
     with pytest.raises(ParameterError, match="threads=0"):
-        model.fit(TEXT)
-
-
-def test_numpy_numbers_are_numbers(kind):
-    model = small_kind(kind).set_params(dim=np.int64(8), lr=np.float32(0.1), epochs=np.int32(1)).fit(TEXT, verbose=0)
-    assert json.loads(model.to_native()[1]["params"])["dim"] == 8
+        model.fit(text)
 
 
 def test_not_fitted(small, tmp_path):
-    for ask in (lambda: small.wv, lambda: small.save(tmp_path / "m.fe"), small.to_native):
+    for ask in (lambda: small.save(tmp_path / "m.fe"), small.to_native):
         with pytest.raises(NotFittedError, match="fit"):
             ask()
     assert not list(tmp_path.iterdir())
 
 
-def test_fit_returns_self_and_writes_history(small):
-    assert small.fit(TEXT, verbose=0) is small
-    assert [record["epoch"] for record in small.history] == [1, 2]
-    for record in small.history:
-        assert {"epoch", "loss", "words_per_second", "lr", "seconds"} <= set(record)
-        assert np.isfinite(record["loss"]) and record["words_per_second"] > 0
-    assert small.wv.vectors.shape == (len(small.vocab), 8) and np.isfinite(small.wv.vectors).all()
+def test_fit_returns_self(small, text):
+    assert small.fit(text) is small
 
 
-def test_the_same_seed_gives_the_same_vectors(small):
-    def vectors(seed):
-        return small.set_params(seed=seed).fit(TEXT, verbose=0).wv.vectors.copy()
-
-    assert (vectors(1) == vectors(1)).all()
-    assert (vectors(1) != vectors(2)).any()
-
-
-def test_save_and_load(small, tmp_path):
-    small.fit(TEXT, verbose=0).save(tmp_path / "m.fe")
+def test_save_and_load(small, text, tmp_path):
+    small.fit(text).save(tmp_path / "m.fe")
     again = fe.load(tmp_path / "m.fe")
     assert type(again) is type(small) and again.get_params() == small.get_params()
-    assert again.history == small.history and again.vocab.words == small.vocab.words
-    assert (again.wv.vectors == small.wv.vectors).all()
-    assert (again.vocab.counts == small.vocab.counts).all()
+    assert again.history == small.history and same(again, small)
 
 
-def test_a_loaded_model_trains_on(small, tmp_path):
-    small.fit(TEXT, verbose=0).save(tmp_path / "m.fe")
-    again = fe.load(tmp_path / "m.fe")
-    more = ["the new parrot sat on the cat"] * 20
-    for model in (small, again):
-        model.fit(more, resume=True, verbose=0)
-        assert "parrot" in model.wv and len(model.history) == 4
-    assert (again.wv.vectors == small.wv.vectors).all()
+def test_io_save_takes_it(small, text, tmp_path):
+    fe.io.save(small.fit(text), tmp_path / "m.fe")
+    assert same(fe.load(tmp_path / "m.fe"), small)
 
 
-def test_damaged_files_are_refused(small, tmp_path):
-    """Truncations and overwritten bytes: FormatError, or a model that works; never anything else."""
-    small.fit(TEXT, verbose=0).save(tmp_path / "m.fe")
+def test_damaged_files_are_refused(small, text, tmp_path):
+    """Truncations and overwritten bytes: FormatError, or a model that can be saved again; never anything else."""
+    small.fit(text).save(tmp_path / "m.fe")
     whole = (tmp_path / "m.fe").read_bytes()
     random = np.random.default_rng(0)
-    outcomes = set()
+    refused = 0
     for turn in range(300):
         data = bytearray(whole)
         if turn % 2:
@@ -155,55 +123,34 @@ def test_damaged_files_are_refused(small, tmp_path):
         (tmp_path / "x.fe").write_bytes(data)
         try:
             model = fe.load(tmp_path / "x.fe")
-            if model.get_params() == small.get_params():
-                model.set_params(epochs=3).fit(TEXT, resume=True, verbose=0)
-        except (FormatError, TrainingError, CorpusError) as error:
-            outcomes.add("refused")
-            assert not isinstance(error, FormatError) or "x.fe" in str(error)
+        except FormatError as error:
+            refused += 1
+            assert "x.fe" in str(error)
         else:
             assert turn % 2 == 0, "a truncated file was accepted"
-            outcomes.add("accepted")
-            assert model.wv.vectors.shape[1]
-    assert "refused" in outcomes
+            model.save(tmp_path / "y.fe")
+    assert refused > 150
 
 
-PLACES = [
-    {"chunk": -5},
-    {"chunk": 10**6},
-    {"chunk": "1"},
-    {"epoch": -1},
-    {"epoch": 1.5},
-    {"seconds": "x"},
-    {"chunk_tokens": -1},
-    {"unknown": 1},
-]
-
-
-@pytest.mark.parametrize("change", PLACES)
-def test_hostile_positions_are_refused(small, change, tmp_path):
-    tensors, meta = small.fit(TEXT, verbose=0).to_native()
-    place = json.loads(meta["position"]) | change
-    native.write(tmp_path / "m.fe", tensors, meta | {"position": json.dumps(place)})
+@pytest.mark.parametrize("name", ["params", "history"])
+@pytest.mark.parametrize("value", ["5", "[1]", "[" * 10_000, "", '{"nonsense": 1}', '{"threads": 0}'])
+def test_hostile_texts_are_refused(small, text, name, value, tmp_path):
+    tensors, meta = small.fit(text).to_native()
+    native.write(tmp_path / "m.fe", tensors, meta | {name: value})
     with pytest.raises(FormatError, match=r"m\.fe"):
         fe.load(tmp_path / "m.fe")
 
 
-@pytest.mark.parametrize("history", ["5", "[1]", "[" * 10_000, "{}", ""])
-def test_hostile_histories_are_refused(small, history, tmp_path):
-    tensors, meta = small.fit(TEXT, verbose=0).to_native()
-    native.write(tmp_path / "m.fe", tensors, meta | {"history": history})
-    with pytest.raises(FormatError, match=r"m\.fe"):
-        fe.load(tmp_path / "m.fe")
+def test_silent(small, text, capsys):
+    small.fit(text)
+    assert capsys.readouterr().out == ""
 
 
-def test_silent(small, capsys):
-    small.fit(TEXT, verbose=1)
-    captured = capsys.readouterr()
-    assert captured.out == ""
-
-
-def test_bounds_are_said_in_full():
-    with pytest.raises(ParameterError, match="from 1 to 1048576$"):
-        fe.SkipGram(dim=-5)
-    with pytest.raises(ParameterError, match="a finite number of at least 1e-12"):
-        fe.SkipGram(lr=float("inf"))
+def test_without_vectors_is_said(small, text, tmp_path):
+    if hasattr(type(small), "wv"):
+        pytest.skip("this one has vectors")
+    small.fit(text).save(tmp_path / "m.fe")
+    with pytest.raises(ParameterError, match=r"no word vectors: save it with the ending \.fe"):
+        fe.io.save(small, tmp_path / "m.txt")
+    with pytest.raises(FormatError, match=r"m\.fe: holds a .* no word vectors"):
+        fe.KeyedVectors.load(tmp_path / "m.fe")

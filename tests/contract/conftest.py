@@ -1,0 +1,34 @@
+"""A small model of every kind, and a text that is enough for each."""
+
+import numpy as np
+import pytest
+
+from fastembed import models
+
+SMALL = {  # a model takes those that it has
+    "dim": 8,
+    "min_count": 1,
+    "epochs": 2,
+    "bucket": 500,
+    "n_components": 3,
+    "threads": 1,
+}
+
+
+@pytest.fixture(params=models.names())
+def kind(request):
+    """The class of every model; a test file that is about one family has a narrower fixture of this name."""
+    return models.get(request.param)
+
+
+@pytest.fixture
+def small(kind):
+    return kind(**{name: value for name, value in SMALL.items() if name in kind.parameters})
+
+
+@pytest.fixture
+def text(kind):
+    """What the model is fitted to: text, or numbers."""
+    if kind in map(models.get, models.names("matrix")):
+        return np.random.default_rng(0).random((20, 9))
+    return ["the cat sat on the mat", "the dog sat on the log", "a cat and a dog and a mat"] * 30
