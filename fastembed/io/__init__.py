@@ -17,7 +17,7 @@ FORMATS = {  # name -> (read(source, options) or None, write(kv, path) or None)
     "word2vec": (word2vec.read, word2vec.write),
     "word2vec-bin": (word2vec.read_binary, word2vec.write_binary),
     "glove": (glove.read, glove.write),
-    "floret": (None, floret.write),
+    "floret": (floret.read, floret.write),
     "fasttext": (fasttext.read, fasttext.write),
     "vec": (word2vec.read, fasttext.write_vec),
     "projector": (None, projector.write),
@@ -61,7 +61,7 @@ def load(path, format=None, *, errors="strict", duplicates="error", threads=None
     array([1. , 0.5], dtype=float32)
     """
     options = Options(errors, duplicates, threads)
-    if format is not None and (format not in FORMATS or format in ("projector", "floret")):
+    if format is not None and (format not in FORMATS or format == "projector"):
         raise ParameterError(f"format={format!r} cannot be read; choose from {_names(0)}")
     if os.path.isdir(path):
         raise FormatError(path, "this is a folder, not a file")
@@ -85,7 +85,7 @@ def sniff(source):
     if word2vec.header(source) is not None:
         return "word2vec-bin" if word2vec.looks_binary(source) else "word2vec"
     if floret.looks_like(head):
-        raise FormatError(source.path, "a floret table without words, which is written here and not read", offset=0)
+        return "floret"
     if projector.looks_like(head):
         message = "numbers without words, as for the TensorFlow projector, which is written here and not read"
         raise FormatError(source.path, message, offset=0)
@@ -135,7 +135,7 @@ def save(obj, path, format=None):
         if not hasattr(type(obj), "wv"):
             raise ParameterError(f"a {type(obj).__name__} has no word vectors: save it with the ending .fe")
         obj = obj.wv
-    if not len(obj):
+    if not len(obj) and format != "floret":  # which holds n-grams and no words
         raise ParameterError(f"there are no vectors to save to {os.fspath(path)!r}")
     FORMATS[format][1](obj, path)
 
