@@ -27,7 +27,6 @@ _NAMES = {  # public name -> module that has it
     "OneHotEncoder": ".models.onehot",
     "CountVectorizer": ".models.counts",
     "TfidfVectorizer": ".models.tfidf",
-    "Cooccurrence": ".models.cooccurrence",
     "load": ".io",
 }
 _MODULES = {  # public submodule -> where it lives

@@ -67,7 +67,7 @@ cdef struct Scratch:              # what one worker owns
     float *mean_row[1]
     int32_t *negatives            # (RING, negative)
     uint64_t *draws               # (negative,) random numbers that the next centre's negatives will be made of
-    float *signs                  # (TOGETHER,) of label 1, then label 0; or the labels of a path, laid for a step
+    float *signs                  # (TOGETHER,) of label 1, then of label 0; or a path's, laid for a step
 
 
 cdef inline void draw(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
