@@ -15,6 +15,8 @@ MODULES = {
     "simd": ["dispatch.c", "kernels_base.c", "kernels_avx2.c", "kernels_avx512.c"],
     "job": [],
     "sgns": [],
+    "subwords": [],
+    "dictionary": [],
     "probe": [],
     "tables": [],
     "encode": ["strmap.c", "merge.c", "tokens.c"],

@@ -62,6 +62,14 @@ typedef struct fe_glove {
 
 #define FE_GLOVE_PAST 4 /* entries behind the last that are read: columns are fetched so far ahead */
 
+/* Rows of a matrix by their numbers; a row may be named more than once. */
+typedef struct fe_named {
+    float *matrix;       /* (_, stride) */
+    const int32_t *rows; /* (n,) */
+    int n, stride;
+    int width; /* floats of a row that may differ from zero, a multiple of the table's lanes */
+} fe_named;
+
 typedef struct fe_kernels {
     const char *name; /* "base", "avx2", "avx512" */
     int lanes;        /* floats in one vector register */
@@ -75,6 +83,12 @@ typedef struct fe_kernels {
     void (*mean)(const float *const *rows, int n, int width, float *pair);
     /* rows += scale (pair[0] - pair[1]), pair (2, width) */
     void (*spread)(float *const *rows, int n, int width, const float *pair, float scale);
+    /* pair (2, width): both rows = mean of rows (n, width), weighted by weights (n,) of sum 1 */
+    void (*blend)(const float *const *rows, const float *weights, int n, int width, float *pair);
+    /* pair (2, width): both rows = mean of the named rows */
+    void (*compose)(const fe_named *named, float *pair);
+    /* the named rows += pair[0] - pair[1] */
+    void (*scatter)(const fe_named *named, const float *pair);
     /* some rows of a sparse matrix (n, m) times a dense block (m, one cache line) -> out (last - first, one line) */
     void (*spmm_float)(const fe_sparse_float *matrix, int64_t first, int64_t last, const float *block, float *out);
     void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block, double *out);

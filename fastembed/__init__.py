@@ -21,6 +21,7 @@ _NAMES = {  # public name -> module that has it
     "KeyedVectors": ".vectors",
     "SkipGram": ".models.word2vec",
     "CBOW": ".models.word2vec",
+    "FastText": ".models.fasttext",
     "Cooccurrence": ".models.cooccurrence",
     "GloVe": ".models.glove",
     "SVDEmbedding": ".models.svd",

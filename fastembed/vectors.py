@@ -24,7 +24,7 @@ class KeyedVectors:
     ----------
     vocab : Vocab, or list of str, of V words; row v of ``vectors`` belongs to word v.
     vectors : (V, dim) float32; may be a view of padded rows and may be read-only or memory-mapped. Not copied.
-    subwords : None, or an object whose ``vector(word)`` gives a (dim,) vector to words out of the vocabulary.
+    subwords : None, or fastembed.subwords.Subwords, which makes vectors for words out of the vocabulary.
     meta : dict of str, kept with the vectors in the native file format.
 
     Raises ParameterError where the two do not fit together.
@@ -166,6 +166,30 @@ class KeyedVectors:
         if total > 0:
             mean = mean / np.float32(total)
         return _unit(mean) if post_normalize else mean
+
+    def get_sentence_vector(self, sentence):
+        """The mean (dim,) of the words' vectors, each first made of length 1, as fastText does it.
+
+        sentence : str, words between blanks, or a list of words. Words without a vector count for nothing.
+        """
+        words = sentence.split() if isinstance(sentence, str) else list(sentence)
+        known = [word for word in words if word in self or self.can_compose(word)]
+        return self.get_mean_vector(known) if known else np.zeros(self.vector_size, np.float32)
+
+    def can_compose(self, word):
+        """Whether a word out of the vocabulary gets a vector from its n-grams."""
+        return self.subwords is not None and isinstance(word, str) and len(self.subwords.ngrams.rows(word)) > 0
+
+    def nearest_ngrams(self, word_or_vector, topn=10, restrict_vocab=20_000):
+        """The character n-grams of the ``restrict_vocab`` most frequent words that are nearest to a word or vector.
+
+        Returns a list of (n-gram, cosine), best first; ParameterError for vectors without n-grams.
+        """
+        if self.subwords is None:
+            raise ParameterError("these vectors have no n-grams")
+        known = isinstance(word_or_vector, _KEYS)
+        vector = self.get_vector(word_or_vector) if known else self._checked(word_or_vector)
+        return self.subwords.nearest(vector, self.index_to_key[:restrict_vocab], topn)
 
     # ---- neighbours ----
 
@@ -328,7 +352,7 @@ class KeyedVectors:
 
     def rank_by_centrality(self, words, use_norm=True):
         """(similarity to the mean of all, word) of the known ``words``, nearest to the mean first."""
-        known = [word for word in words if word in self or self.subwords is not None]
+        known = [word for word in words if word in self or self.can_compose(word)]
         if not known:
             raise ParameterError("none of the words is in the vocabulary")
         vectors = np.vstack([self.get_vector(word, norm=use_norm) for word in known])

@@ -51,7 +51,52 @@ def step(inputs, outputs, labels, lr):
     return inputs + gradients @ outputs, outputs + gradients.T @ inputs, loss
 
 
-def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths=None):
+class Plain:
+    """Context vectors that are rows of a matrix."""
+
+    def __init__(self, inputs):
+        self.inputs = inputs
+
+    def move(self, _):
+        pass
+
+    def of(self, tokens, words):
+        return self.inputs, words
+
+    def end(self):
+        pass
+
+
+class Composed:
+    """Context vectors that are means of rows: made when a token enters the window, given back when it leaves."""
+
+    def __init__(self, inputs, parts, thinned, window):
+        self.inputs, self.parts, self.window = inputs, parts, window
+        self.words = [row for _, row, _ in thinned]
+        self.new, self.old = np.zeros((2, len(thinned), inputs.shape[1]))
+        self.inside = []
+
+    def leave(self, token):
+        self.inside.remove(token)
+        np.add.at(self.inputs, self.parts[self.words[token]], self.new[token] - self.old[token])
+
+    def move(self, centre):
+        for token in [t for t in self.inside if t < centre - self.window]:
+            self.leave(token)
+        for token in range(max(0, centre - self.window), min(len(self.words), centre + self.window + 1)):
+            if token not in self.inside:
+                self.inside.append(token)
+                self.new[token] = self.old[token] = self.inputs[self.parts[self.words[token]]].mean(0)
+
+    def of(self, tokens, words):
+        return self.new, tokens
+
+    def end(self):
+        for token in list(self.inside):
+            self.leave(token)
+
+
+def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths=None, parts=None):
     """Train float64 matrices in place on one epoch of row numbers (-1: no word); returns (loss, predictions).
 
     Sentences are cut into chunks by token position, as the compiled loop does it, and everything else is as in the
@@ -67,6 +112,7 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
         if row >= 0 and (keep[row] == 0xFFFFFFFF or coin < keep[row]):
             thinned.append((position, row, number))
     loss, predictions = 0.0, 0
+    vectors = Plain(inputs) if parts is None else Composed(inputs, parts, thinned, s["window"])
     for chunk in range(-(-len(tokens) // s["chunk_tokens"])):
         begin = chunk * s["chunk_tokens"]
         stream = Stream(s["seed"], s["epoch"], 0x100 + chunk)
@@ -74,10 +120,13 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
         drawn = negatives_ahead(centres, stream, noise, s)
         for k, (negatives, reach) in zip(centres, drawn, strict=True):
             _, word, sentence = thinned[k]
+            vectors.move(k)
             around = [j for j in range(max(0, k - reach), min(len(thinned), k + reach + 1)) if j != k]
-            context = [thinned[j][1] for j in around if thinned[j][2] == sentence]
-            if not context:
+            tokens_around = [j for j in around if thinned[j][2] == sentence]
+            words_around = [thinned[j][1] for j in tokens_around]
+            if not tokens_around:
                 continue
+            inputs, context = vectors.of(tokens_around, words_around)
             if paths is not None:
                 rows, labels = paths[word]
             else:
@@ -85,13 +134,15 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
                 labels = np.array([1] + [0] * (len(rows) - 1))
             if s["cbow"]:
                 share = min(10, 2 * s["window"]) / len(context) if s["mean_gradient"] else 1
-                loss += train_cbow(inputs, outputs, context, rows, labels, s["lr"](begin), share)
+                weights = None if parts is None else [len(parts[w]) for w in words_around]
+                loss += train_cbow(inputs, outputs, context, rows, labels, s["lr"](begin), share, weights)
                 predictions += 1
             else:
                 for start in range(0, len(context), 16):
                     part = context[start : start + 16]
                     loss += train_skipgram(inputs, outputs, part, rows, labels, s["lr"](begin), s["stay"])
                 predictions += len(context)
+        vectors.end()
     return loss, predictions
 
 
@@ -111,9 +162,9 @@ def negatives_ahead(centres, stream, noise, s):
         yield drawn[k], reach
 
 
-def train_cbow(inputs, outputs, context, rows, labels, lr, share):
+def train_cbow(inputs, outputs, context, rows, labels, lr, share, weights):
     """One step of CBOW: the mean meets the centre word's outputs; returns the loss."""
-    mean = inputs[context].mean(0, keepdims=True)
+    mean = np.average(inputs[context], 0, weights)[np.newaxis]
     new = mean.copy()
     loss = train_skipgram(new, outputs, [0], rows, labels, lr, 1)
     np.add.at(inputs, context, share * (new - mean))

@@ -135,32 +135,36 @@ def test_train_keeps_checkpoints(folder):
 
 def test_fasttext_command_line_runs_unchanged(folder):
     line = "-input text.txt -output m -dim 8 -ws 3 -neg 4 -minCount 1 -epoch 2 -lr 0.03 -thread 1 -t 0.01 -loss ns"
+    line += " -minn 2 -maxn 4 -bucket 300"
     output = done(run("skipgram", *line.split(), "-verbose", "0"))
-    params = fe.load("m.fe").get_params()
+    params = fe.load("m.bin").get_params()
     expected = {
         "dim": 8,
         "window": 3,
         "negative": 4,
         "min_count": 1,
         "epochs": 2,
-        "lr": 0.03,
-        "threads": 1,
         "sample": 0.01,
+        "minn": 2,
+        "maxn": 4,
+        "bucket": 300,
     }
     assert {name: params[name] for name in expected} == expected
-    assert not params["hs"]
+    assert not params["hs"] and params["sg"]
     assert "wrote m.vec" in output
-    assert "wrote m.fe" in output
+    assert "wrote m.bin" in output
     assert len(fe.load("m.vec")) == 12
 
 
 def test_fasttext_hierarchical_softmax(folder):
     done(
         run(
-            "cbow", "-input", "text.txt", "-output", "m.fe", "-loss", "hs", "-dim", "8", "-minCount", "1", "-epoch", "1"
+            "cbow", "-input", "text.txt", "-output", "m.fe", "-loss", "hs", "-dim", "8", "-minCount", "1",
+            "-epoch", "1", "-t", "0", "-bucket", "100",
         )
-    )
-    assert fe.load("m.fe").get_params()["hs"]
+    )  # fmt: skip
+    params = fe.load("m.fe").get_params()
+    assert params["hs"] and not params["sg"]
     assert not (folder / "m.vec").exists()
 
 
@@ -172,8 +176,21 @@ def test_an_unknown_option_is_named_as_a_whole(folder, flag):
     assert not (folder / "m.fe").exists()
 
 
-def test_subwords_are_refused(folder):
-    refused(run("skipgram", "-input", "text.txt", "-output", "m", "-maxn", "6"), 2, "n-grams")
+def test_subwords_are_refused_where_there_are_none(folder):
+    refused(run("train", "skipgram", "text.txt", "-o", "m.fe", "-maxn", "6"), 2, "n-grams")
+
+
+def test_subwords_of_words(folder):
+    small = ("--dim", "8", "--min-count", "1", "--epochs", "1", "--bucket", "100", "--sample", "0")
+    done(run("train", "fasttext", "text.txt", "-o", "m.bin", *small))
+    assert done(run("subwords", "m.bin", "where")).startswith("where (unknown): <wh <whe")
+    assert "cat" in done(run("nn", "m.bin", "cats", "-k", "11"))
+    assert len(done(run("subwords", "m.bin", "cats", "--nearest", "-k", "3")).splitlines()) == 4
+    done(run("convert", "m.bin", "m.safetensors"))
+    assert done(run("subwords", "m.safetensors", "where")).startswith("where (unknown): <wh <whe")
+    done(run("train", "skipgram", "text.txt", "-o", "plain.fe", *small[:6]))
+    refused(run("subwords", "plain.fe", "cat"), 1, "no character n-grams")
+    refused(run("train", "fasttext", "text.txt", "-o", "n.fe", "--minn", "7"), 2, "minn=7, maxn=6")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tiny_vectors import random_vectors
 
 from fastembed.errors import FormatError, ParameterError
 from fastembed.evaluate import analogies, word_analogies, word_pairs
+from fastembed.subwords import NGrams, Subwords
 from fastembed.vectors import KeyedVectors
 from fastembed.vocab import Vocab
 
@@ -138,6 +139,23 @@ def test_equal_pairs_have_equal_ranks_in_gensim_too(tmp_path):
     (tmp_path / "pairs").write_text("".join(f"w{a}\tw{b}\t{rng.random()}\n" for a, b in pairs))
     ours, theirs = (which.evaluate_word_pairs(str(tmp_path / "pairs")) for which in (kv, other))
     assert ours[1][0] == pytest.approx(theirs[1][0], abs=1e-6)
+
+
+@pytest.mark.parametrize("own", [0, 20], ids=["no words", "some words"])
+def test_unknown_words_can_be_made_of_their_ngrams(own, tmp_path):
+    rng = np.random.default_rng(3)
+    rows = Subwords(NGrams(3, 4, 200), rng.normal(size=(200, 6)).astype(np.float32))
+    kv = KeyedVectors(Vocab([f"Word{v}" for v in range(own)]), rng.normal(size=(own, 6)).astype(np.float32), rows)
+    words = [f"Word{v}" for v in range(own)] + [f"other{v}" for v in range(20)]
+    pairs = [(words[a], words[b], k) for k, (a, b) in enumerate(rng.integers(0, len(words), (50, 2)))]
+    path = tmp_path / "pairs"
+    path.write_text("".join(f"{a.replace('Word', 'word')}\t{b}\t{score}\n" for a, b, score in pairs) + "\tx\t1\n")
+    _, spearman, oov = kv.evaluate_word_pairs(path, subwords=True)
+    cosines = [float(kv.similarity(a, b)) for a, b, _ in pairs]
+    assert spearman[0] == pytest.approx(stats.spearmanr(range(50), cosines)[0], abs=1e-6)
+    assert oov == pytest.approx(100 / 51)  # an empty word has no n-grams
+    if own:
+        assert kv.evaluate_word_pairs(path, dummy4unknown=True)[2] > 50
 
 
 def gensims(kv):

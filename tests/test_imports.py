@@ -17,7 +17,7 @@ LAYERS = (  # lowest first; a layer may import the layers below it, and its own 
     ("sources", "items"),
     ("ingest",),
     ("cache",),
-    ("corpus",),
+    ("corpus", "subwords"),
     ("vectors", "sample"),
     ("io",),
     ("models",),

@@ -117,9 +117,6 @@ def test_what_cannot_be_written_is_refused(tmp_path):
             native.write(tmp_path / "a", tensors, {})
     with pytest.raises(ParameterError, match="metadata"):
         native.write(tmp_path / "a", {}, {"number": 3})
-    plain = random_vectors()
-    with pytest.raises(ParameterError, match="subwords"):
-        io.save(KeyedVectors(plain.vocab, plain.vectors, subwords=object()), tmp_path / "a.fe")
     assert not (tmp_path / "a").exists()
 
 

@@ -39,10 +39,10 @@ def problem(hs, sample=0.05):
     return (ids, offsets, gates), inputs, outputs, noise, paths
 
 
-def run(parts, settings, epochs=1, threads=1):
+def run(parts, settings, epochs=1, threads=1, subwords=None):
     """Train and return (loss of the last epoch, predictions of the last epoch)."""
     (ids, offsets, gates), inputs, outputs, noise, paths = parts
-    trainer = Trainer((ids, offsets, gates), inputs, outputs, noise, paths, settings)
+    trainer = Trainer((ids, offsets, gates), inputs, outputs, noise, paths, settings, subwords)
     for epoch in range(epochs):
         loss, predictions = np.zeros(trainer.chunks), np.zeros(trainer.chunks, np.int64)
         schedule = (LR, LR / 10, epoch * len(ids), epochs * len(ids))
@@ -81,6 +81,11 @@ CASES = {
 }
 
 
+def stay():
+    """How many rows of a step stay in registers; see reference.train_skipgram."""
+    return 10 if simd.lanes() == 16 else 8
+
+
 @pytest.mark.parametrize("hs", [False, True], ids=["negatives", "tree"])
 @pytest.mark.parametrize("case", CASES)
 def test_loop_equals_reference(isa, case, hs):
@@ -100,7 +105,7 @@ def test_loop_equals_reference(isa, case, hs):
     for epoch in range(2):
         before = epoch * len(ids)
         rates = settings | {
-            "stay": 10 if simd.lanes() == 16 else 8,
+            "stay": stay(),
             "epoch": epoch,
             "lr": lambda p, b=before: LR + (LR / 10 - LR) * (b + p) / total,
         }
@@ -111,6 +116,37 @@ def test_loop_equals_reference(isa, case, hs):
     assert predictions == want[1] > 50
     assert loss == pytest.approx(want[0], rel=1e-5)
     np.testing.assert_allclose(inputs, x, atol=2e-5)
+    np.testing.assert_allclose(outputs, w, atol=2e-5)
+
+
+SUBWORD_CASES = [name for name in CASES if "negatives" not in name]
+
+
+@pytest.mark.parametrize("hs", [False, True], ids=["negatives", "tree"])
+@pytest.mark.parametrize("case", SUBWORD_CASES)
+def test_loop_with_subwords_equals_reference(isa, case, hs):
+    """Words share rows with themselves inside the window and with each other: no update may be lost."""
+    settings = settings_of(**CASES[case])
+    corpus, inputs, outputs, noise, paths = problem(hs)
+    random = np.random.default_rng(2)
+    parts = [np.unique(random.choice(V + 6, random.integers(1, 9))).astype(np.int32) for _ in range(V - 1)]
+    matrix = memory.zeros((V + 6, inputs.shape[1]))
+    matrix[:, :DIM] = random.uniform(-0.5, 0.5, (V + 6, DIM))
+    table = np.cumsum([0, *map(len, parts)]), np.concatenate(parts)
+    x, w = matrix.astype(float), outputs.astype(float)
+    ids, offsets, gates = corpus
+    rows = np.append(np.arange(V - 1), -1)[ids]
+    sentences = [rows[a:b].tolist() for a, b in zip(offsets, offsets[1:], strict=False)]
+    tree = None
+    if hs:
+        tree = [(paths[1][a:b], paths[2][a:b].astype(int)) for a, b in zip(paths[0], paths[0][1:], strict=False)]
+    rates = settings | {"stay": stay(), "epoch": 0, "lr": lambda p: LR + (LR / 10 - LR) * p / len(ids)}
+    rates |= {"negative": 0} if hs else {}
+    want = reference.word2vec_epoch(sentences, gates[:, 0], x, w, rates, noise, tree, parts)
+    loss, predictions = run((corpus, matrix, outputs, noise, paths), settings, subwords=table)
+    assert predictions == want[1] > 50
+    assert loss == pytest.approx(want[0], rel=1e-5)
+    np.testing.assert_allclose(matrix, x, atol=2e-5)
     np.testing.assert_allclose(outputs, w, atol=2e-5)
 
 

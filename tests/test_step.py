@@ -98,6 +98,27 @@ def test_bad_numbers_show_in_the_loss(isa, bad):
     assert not np.isfinite(loss)
 
 
+@pytest.mark.parametrize("dim", [1, 16, 48, 100, 300])
+def test_compose_and_scatter(isa, dim):
+    random = np.random.default_rng(dim)
+    width = simd.lanes_padded(dim)  # what is behind it is not touched
+    matrix, pair = rows(random, 30, dim), np.ascontiguousarray(rows(random, 2, dim)[:, :width])
+    named = np.array([3, 0, 29, 3, 7, 7, 7], np.int32)
+    mean = matrix[named, :width].mean(0)
+    np.testing.assert_allclose(probe.compose(matrix, named, width), [mean] * 2, atol=1e-6)
+    matrix[:, width:] = np.nan
+    want = matrix.copy()
+    np.add.at(want[:, :width], named, pair[0] - pair[1])  # a row named twice receives it twice
+    probe.scatter(matrix, named, pair)
+    np.testing.assert_allclose(matrix, want, atol=1e-6)
+
+
+def test_blend_is_a_weighted_mean(isa):
+    random = np.random.default_rng(6)
+    matrix, weights = rows(random, 9, 100), random.dirichlet(np.ones(9)).astype(np.float32)
+    np.testing.assert_allclose(probe.blend(matrix, weights), [weights @ matrix] * 2, atol=1e-6)
+
+
 def test_mean_and_spread(isa):
     random = np.random.default_rng(5)
     matrix = rows(random, 9, 100)

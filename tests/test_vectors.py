@@ -8,6 +8,7 @@ from tiny_vectors import random_vectors
 
 from fastembed import vectors
 from fastembed.errors import FastembedError, ParameterError, WordNotFoundError
+from fastembed.subwords import NGrams, Subwords
 from fastembed.vectors import KeyedVectors, nearest
 from fastembed.vocab import Vocab
 
@@ -172,12 +173,12 @@ def test_cosmul_is_a_product_of_shifted_cosines(kv):
 
 
 def test_words_outside_the_vocabulary_answer_through_subwords():
-    class Constant:
+    class Constant(Subwords):
         def vector(self, word):
             return np.full(20, len(word), np.float32)
 
     plain = random_vectors()
-    kv = KeyedVectors(plain.vocab, plain.vectors, Constant())
+    kv = KeyedVectors(plain.vocab, plain.vectors, Constant(NGrams(3, 6, 1), np.zeros((1, 20), np.float32)))
     assert "unseen" not in kv and kv["unseen"].tolist() == [6] * 20
     assert kv.most_similar("unseen") == kv.similar_by_vector(kv["unseen"] / np.linalg.norm(kv["unseen"]))
     assert kv.similarity("unseen", "longer word") == pytest.approx(1)

@@ -1,10 +1,11 @@
 """The cases: each module has a SUMMARY, the names of its PARTS, and run(context, part) -> list of Table."""
 
-from . import cooccur, evaluate, glove, ingest, peak, quality, svd, tfidf, vectors, word2vec
+from . import cooccur, evaluate, fasttext, glove, ingest, peak, quality, svd, tfidf, vectors, word2vec
 
 CASES = {
     "ingest": ingest,
     "word2vec": word2vec,
+    "fasttext": fasttext,
     "tfidf": tfidf,
     "cooccur": cooccur,
     "svd": svd,

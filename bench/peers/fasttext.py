@@ -1,4 +1,4 @@
-"""fastText's Python package in word mode (minn = maxn = 0) inside a measured process.
+"""fastText's Python package, with and without (minn = maxn = 0) subwords, inside a measured process.
 
 fastText 0.9.3 leaves most of its input matrix uninitialised with fewer than 10 threads, so it always gets 10 and is
 confined to as many CPUs as the case allows. It reports no times, so training is the difference of two runs.
@@ -29,14 +29,24 @@ def train(job):
         epoch=job["epochs"],
         lr=job["lr"],
         thread=THREADS,
-        minn=0,
-        maxn=0,
+        minn=job.get("minn", 0),
+        maxn=job.get("maxn", 0),
+        bucket=job.get("bucket", 2_000_000),
         verbose=0,
     )
     model.save_model(os.path.join(job["folder"], "model"))
     whole, cpu = perf_counter() - start, process_time() - cpu
     write(job["output"], model.words, model.get_input_matrix())
     return {"whole": whole, "cpu": cpu}
+
+
+def open_bin(job):
+    """Open a FastText model and ask for vectors of words known and unknown."""
+    import fasttext
+
+    from .ours import ask
+
+    return ask(lambda: fasttext.load_model(job["input"]), lambda model: model.words)
 
 
 def write(path, words, matrix):

@@ -18,12 +18,14 @@ def ingest(job):
 
 def train(job):
     """From text to vectors on disk: vocabulary, training, saving, each timed."""
-    from gensim.models import Word2Vec
+    from gensim.models import FastText, Word2Vec
     from gensim.models.word2vec import LineSentence
 
+    subwords = {"min_n": job["minn"], "max_n": job["maxn"], "bucket": job["bucket"]} if "minn" in job else {}
     start = perf_counter()
     source = {"corpus_iterable": LineSentence(job["lines"])} if job["iterable"] else {"corpus_file": job["lines"]}
-    model = Word2Vec(
+    model = (FastText if subwords else Word2Vec)(
+        **subwords,
         vector_size=job["dim"],
         window=job["window"],
         negative=0 if job["hs"] else job["negative"],
@@ -44,6 +46,15 @@ def train(job):
     model.wv.save_word2vec_format(job["output"], binary=True)
     saved = perf_counter()
     return {"ingest": ingested - start, "train": trained - ingested, "cpu": cpu, "whole": saved - start}
+
+
+def open_bin(job):
+    """Open a FastText model and ask for vectors of words known and unknown."""
+    from gensim.models.fasttext import load_facebook_vectors
+
+    from .ours import ask
+
+    return ask(lambda: load_facebook_vectors(job["input"]), lambda kv: kv.index_to_key)
 
 
 def vectors(job):

@@ -17,17 +17,20 @@ def ingest(job):
 
 def train(job):
     """From text to vectors on disk: ingest, fit, save, each timed."""
-    from fastembed import CBOW, Corpus, SkipGram, io  # noqa: F401 (so that its import is not timed)
+    from fastembed import CBOW, Corpus, FastText, SkipGram, io
 
     start = perf_counter()
     corpus = Corpus(job["text"], threads=job["threads"])
     corpus.encode()
     ingested, cpu = perf_counter(), process_time()
     names = ("dim", "window", "negative", "hs", "sample", "min_count", "epochs", "lr", "threads", "seed")
-    model = (SkipGram if job["sg"] else CBOW)(**{name: job[name] for name in names})
-    model.fit(corpus, verbose=0)
+    if "minn" in job:
+        kind, names = FastText, (*names, "sg", "minn", "maxn", "bucket")
+    else:
+        kind = SkipGram if job["sg"] else CBOW
+    model = kind(**{name: job[name] for name in names}).fit(corpus, verbose=0)
     fitted, cpu = perf_counter(), process_time() - cpu
-    model.wv.save(job["output"], format="word2vec-bin")
+    io.save(model, job["output"], format="fasttext" if "minn" in job else "word2vec-bin")
     saved = perf_counter()
     return {
         "ingest": ingested - start,
@@ -36,6 +39,23 @@ def train(job):
         "cpu": cpu,
         "whole": saved - start,
     }
+
+
+def open_bin(job):
+    """Open a FastText model and ask for vectors of words known and unknown."""
+    from fastembed import KeyedVectors, io  # noqa: F401 (so that its import is not timed)
+
+    return ask(lambda: KeyedVectors.load(job["input"]), lambda kv: kv.index_to_key)
+
+
+def ask(load, words):
+    """Seconds from opening to the vectors of 500 known words and 500 made of two."""
+    start = perf_counter()
+    vectors = load()
+    known = words(vectors)[:500]
+    for word in known + [a + b for a, b in zip(known, reversed(known), strict=True)]:
+        vectors[word]
+    return {"open": perf_counter() - start}
 
 
 def documents(job):

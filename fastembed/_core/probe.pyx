@@ -4,7 +4,7 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memset
 
-from fastembed._core.simd cimport fe_loss, fe_step, kernels, step_scratch
+from fastembed._core.simd cimport fe_loss, fe_named, fe_step, kernels, step_scratch
 
 
 cdef class Step:
@@ -81,6 +81,41 @@ def spread(float[:, ::1] rows, const float[:, ::1] pair, float scale):
     for k in range(rows.shape[0]):
         view[k] = <Py_ssize_t>&rows[k, 0]
     kernels.spread(<float *const *>&view[0], rows.shape[0], rows.shape[1], &pair[0, 0], scale)
+
+
+def blend(const float[:, ::1] rows, const float[::1] weights):
+    """Weighted mean of rows (n, D'), twice: -> (2, D')."""
+    out = np.empty((2, rows.shape[1]), np.float32)
+    cdef float[:, ::1] view = out
+    pointers = np.zeros(rows.shape[0], np.intp)
+    cdef Py_ssize_t[::1] pointers_view = pointers
+    cdef Py_ssize_t k
+    for k in range(rows.shape[0]):
+        pointers_view[k] = <Py_ssize_t>&rows[k, 0]
+    kernels.blend(<const float *const *>&pointers_view[0], &weights[0], rows.shape[0], rows.shape[1], &view[0, 0])
+    return out
+
+
+cdef fe_named named_rows(const float[:, ::1] matrix, const int32_t[::1] rows, int width):
+    cdef fe_named named
+    named.matrix, named.stride, named.width = <float *>&matrix[0, 0], matrix.shape[1], width
+    named.rows, named.n = &rows[0], rows.shape[0]
+    return named
+
+
+def compose(const float[:, ::1] matrix, const int32_t[::1] rows, int width):
+    """Mean of the first `width` columns of the named rows (n,) of a matrix (_, D'), twice: -> (2, width)."""
+    out = np.empty((2, width), np.float32)
+    cdef float[:, ::1] view = out
+    cdef fe_named named = named_rows(matrix, rows, width)
+    kernels.compose(&named, &view[0, 0])
+    return out
+
+
+def scatter(float[:, ::1] matrix, const int32_t[::1] rows, const float[:, ::1] pair):
+    """The named rows (n,) of a matrix (_, D') += pair[0] - pair[1], pair (2, width), in place."""
+    cdef fe_named named = named_rows(matrix, rows, pair.shape[1])
+    kernels.scatter(&named, &pair[0, 0])
 
 
 def fma_loop(int64_t times):

@@ -16,9 +16,10 @@ from libc.math cimport isfinite
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from fastembed._core.job cimport Job, fe_job, fe_job_add, fe_job_stop, fe_job_take
+from fastembed._core.kept cimport Gate, Kept, Text, keep_chunk
 from fastembed._core.random cimport fe_alias, fe_alias_cell, fe_alias_draw
-from fastembed._core.random cimport fe_rng, fe_rng_at, fe_rng_below, fe_rng_keyed, fe_rng_next
-from fastembed._core.simd cimport PAD, fe_loss, fe_step, kernels, lanes_padded, step_scratch
+from fastembed._core.random cimport fe_rng, fe_rng_below, fe_rng_keyed, fe_rng_next
+from fastembed._core.simd cimport PAD, fe_loss, fe_named, fe_step, kernels, lanes_padded, step_scratch
 
 cdef extern from "fe.h" nogil:
     void prefetch "FE_PREFETCH_WRITE" (const void *address)
@@ -26,27 +27,23 @@ cdef extern from "fe.h" nogil:
 
 cdef enum:
     RING = 4           # centre words whose negatives are held: a power of two above AHEAD
+    FORESEEN = 48      # rows of a word that are fetched before it enters the window; what is beyond waits
     AHEAD = 2          # centre words whose rows are fetched before they are needed
     HOT_LEVELS = 7     # the top of the Huffman tree is always in the cache
     TOGETHER = 16      # context words of one step: an output row sums the gradients of all, and must not jump too far
     CBOW_RATE = 10     # times lr, the rate of CBOW's context rows under the gradient of the mean; see train_centre
 
 
-cdef struct Gate:
-    uint32_t keep      # a token stays if its 32 random bits are below keep; 0 is never, all ones always
-    int32_t row        # its row in the model's matrices; where keep is 0, none
-
-
 cdef struct Plan:                 # what all workers share and none changes, but for the two matrices
-    const int32_t *ids            # (T,) type of each token
-    const int64_t *offsets        # (sentences + 1,)
-    const Gate *gates             # (W,)
-    float *inputs                 # (V, D')
+    Text text
+    float *inputs                 # (V, D'); with subwords (rows, D'), any number
     float *outputs                # (V, D'), or (V - 1, D') inner nodes
     const fe_alias *noise         # (V,)
     const int64_t *path_offsets   # (V + 1,)
     const int32_t *paths          # at each node of a path: 2 node + label
-    int64_t tokens, sentences, chunk_tokens
+    const int64_t *subword_offsets  # (V + 1,), or NULL where each word has a row of its own in inputs ...
+    const int32_t *subword_rows   # ... else the rows of word v are subword_rows[subword_offsets[v] ..]
+    int64_t chunk_tokens
     int32_t words
     int stride, width             # floats from row to row, and how many of them the kernels touch
     int window, negative, longest_path
@@ -56,13 +53,6 @@ cdef struct Plan:                 # what all workers share and none changes, but
     double lr, min_lr, position, horizon     # learning rate: linear from lr at 0 to min_lr at horizon tokens
 
 
-cdef struct Kept:                 # the tokens of a chunk, and around it, that subsampling lets through
-    int32_t *rows                 # (n,)
-    int32_t *first                # (n,) where the sentence of each begins ...
-    int32_t *last                 # ... and ends, both inclusive
-    int n, begin, end             # centres are begin .. end-1, the others their context
-
-
 cdef struct Scratch:              # what one worker owns
     Kept kept
     fe_step step                  # the centre word at hand
@@ -70,75 +60,14 @@ cdef struct Scratch:              # what one worker owns
     fe_rng rng
     float **contexts              # the rows of its context words; in CBOW step's only input is their mean
     int n_contexts
+    float *composed               # (slots, 2, D') with subwords: the window's words, and what they were on entering
+    float *weights                # (2 window,) CBOW with subwords: share of each context word in the mean
+    int slots                     # a power of two above 2 window
     float *mean                   # (2, D') the mean, and what it was before the step
     float *mean_row[1]
     int32_t *negatives            # (RING, negative)
     uint64_t *draws               # (negative,) random numbers that the next centre's negatives will be made of
     float *signs                  # (TOGETHER,) of label 1, then of label 0; or a path's, laid for a step
-
-
-cdef inline bint stays(const Plan *plan, const fe_rng *coins, int64_t position) noexcept nogil:
-    cdef Gate gate = plan.gates[plan.ids[position]]
-    cdef uint64_t limit = <uint64_t>gate.keep + (gate.keep == 0xFFFFFFFFu)
-    return fe_rng_at(coins, position) >> 32 < limit
-
-
-cdef int64_t sentence_of(const Plan *plan, int64_t position) noexcept nogil:
-    """Number of the sentence that holds the token at position, by bisection."""
-    cdef int64_t low = 0, high = plan.sentences, middle
-    while high - low > 1:
-        middle = (low + high) // 2
-        if plan.offsets[middle] <= position:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-cdef void keep_sentence(const Plan *plan, const fe_rng *coins, int64_t begin, int64_t end, Kept *kept,
-                        int64_t sentence_begin, int64_t sentence_end) noexcept nogil:
-    """Append the kept tokens begin .. end-1 of one sentence, with up to `window` kept ones on either side."""
-    cdef int start = kept.n, n = kept.n, found = 0
-    cdef int64_t p = begin
-    while p > sentence_begin and found < plan.window:
-        p -= 1
-        found += stays(plan, coins, p)
-    while p < begin:
-        if stays(plan, coins, p):
-            kept.rows[n] = plan.gates[plan.ids[p]].row
-            n += 1
-        p += 1
-    if found:
-        kept.begin = n
-    while p < end:
-        kept.rows[n] = plan.gates[plan.ids[p]].row
-        n += stays(plan, coins, p)
-        p += 1
-    kept.end = n
-    found = 0
-    while p < sentence_end and found < plan.window:
-        if stays(plan, coins, p):
-            kept.rows[n] = plan.gates[plan.ids[p]].row
-            n += 1
-            found += 1
-        p += 1
-    for i in range(start, n):
-        kept.first[i] = start
-        kept.last[i] = n - 1
-    kept.n = n
-
-
-cdef void keep_chunk(const Plan *plan, int64_t begin, int64_t end, Kept *kept) noexcept nogil:
-    """The centres and contexts of the tokens begin .. end-1. A window reaches over the chunk's borders."""
-    cdef fe_rng coins = fe_rng_keyed(plan.seed, plan.epoch, 0xC0)
-    cdef int64_t s = sentence_of(plan, begin), p = begin, stop
-    kept.n = kept.begin = kept.end = 0
-    while p < end:
-        stop = min(end, plan.offsets[s + 1])
-        if stop > p:
-            keep_sentence(plan, &coins, p, stop, kept, plan.offsets[s], plan.offsets[s + 1])
-        p = stop
-        s += 1
 
 
 cdef inline void draw(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -191,9 +120,80 @@ cdef inline void look_ahead(const Plan *plan, Scratch *scratch, int c) noexcept 
         step.n_upcoming = upcoming_path(plan, scratch, c)
     else:
         step.n_upcoming = upcoming_negatives(plan, scratch, c)
-    if c + plan.window < kept.n:
+    if c + plan.window < kept.n and plan.subword_rows == NULL:
         step.upcoming[step.n_upcoming] = plan.inputs + <int64_t>kept.rows[c + plan.window] * plan.stride
         step.n_upcoming += 1
+    if plan.subword_rows != NULL:
+        foresee_subwords(plan, scratch, c + plan.window)
+
+
+cdef inline void foresee_subwords(const Plan *plan, Scratch *scratch, int t) noexcept nogil:
+    """Name the rows of token t, which soon enters the window; fetch the list of those of the tokens after it."""
+    cdef const int32_t *words = scratch.kept.rows
+    cdef fe_step *step = &scratch.step
+    cdef int64_t p, first
+    if t + 2 < scratch.kept.n:
+        prefetch(plan.subword_offsets + words[t + 2])
+        prefetch(plan.subword_rows + plan.subword_offsets[words[t + 1]])
+    if t < scratch.kept.n:
+        first = plan.subword_offsets[words[t]]
+        for p in range(first, min(plan.subword_offsets[words[t] + 1], first + FORESEEN)):
+            step.upcoming[step.n_upcoming] = plan.inputs + <int64_t>plan.subword_rows[p] * plan.stride
+            step.n_upcoming += 1
+
+
+cdef inline float *composed_row(const Plan *plan, Scratch *scratch, int t) noexcept nogil:
+    """Where the vector of token t is kept while it is inside the window."""
+    return scratch.composed + <int64_t>(t & (scratch.slots - 1)) * 2 * plan.stride
+
+
+cdef inline fe_named rows_of(const Plan *plan, int32_t word) noexcept nogil:
+    """The rows whose mean is a word's vector."""
+    cdef int64_t first = plan.subword_offsets[word]
+    cdef fe_named named
+    named.matrix, named.stride, named.width = plan.inputs, plan.stride, plan.width
+    named.rows, named.n = plan.subword_rows + first, <int>(plan.subword_offsets[word + 1] - first)
+    return named
+
+
+cdef inline void enter(const Plan *plan, Scratch *scratch, int t) noexcept nogil:
+    """Compose the vector of token t from its word's rows."""
+    cdef fe_named named = rows_of(plan, scratch.kept.rows[t])
+    kernels.compose(&named, composed_row(plan, scratch, t))
+
+
+cdef inline void leave(const Plan *plan, Scratch *scratch, int t) noexcept nogil:
+    """What the vector of token t has learnt goes to all of its word's rows.
+
+    As in fastText every row receives the whole change, so that their mean moves by it.
+    """
+    cdef fe_named named = rows_of(plan, scratch.kept.rows[t])
+    kernels.scatter(&named, composed_row(plan, scratch, t))
+
+
+cdef inline void add_context(const Plan *plan, Scratch *scratch, int t, int n) noexcept nogil:
+    """Make token t the n-th context word."""
+    cdef int32_t word = scratch.kept.rows[t]
+    if plan.subword_rows == NULL:
+        scratch.contexts[n] = plan.inputs + <int64_t>word * plan.stride
+    else:
+        scratch.contexts[n] = composed_row(plan, scratch, t)
+        if plan.cbow:
+            scratch.weights[n] = <float>(plan.subword_offsets[word + 1] - plan.subword_offsets[word])
+
+
+cdef inline void mean_of_contexts(const Plan *plan, Scratch *scratch) noexcept nogil:
+    """CBOW's input: the mean of the context words; with subwords that of all their rows, as in fastText."""
+    cdef int n = scratch.n_contexts, i
+    cdef float rows = 0.0
+    if plan.subword_rows == NULL:
+        kernels.mean(<const float *const *>scratch.contexts, n, plan.width, scratch.mean)
+        return
+    for i in range(n):
+        rows += scratch.weights[i]
+    for i in range(n):
+        scratch.weights[i] /= rows
+    kernels.blend(<const float *const *>scratch.contexts, scratch.weights, n, plan.width, scratch.mean)
 
 
 cdef inline int gather_contexts(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -203,10 +203,10 @@ cdef inline int gather_contexts(const Plan *plan, Scratch *scratch, int c) noexc
     if plan.dynamic_window:
         reach = 1 + <int>fe_rng_below(&scratch.rng, plan.window)
     for i in range(max(c - reach, kept.first[c]), c):
-        scratch.contexts[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
+        add_context(plan, scratch, i, n)
         n += 1
     for i in range(c + 1, min(c + reach, kept.last[c]) + 1):
-        scratch.contexts[n] = plan.inputs + <int64_t>kept.rows[i] * plan.stride
+        add_context(plan, scratch, i, n)
         n += 1
     scratch.n_contexts = n
     return n
@@ -273,7 +273,7 @@ cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noex
         train_contexts(plan, scratch, c, n)
         return n
     gather_outputs(plan, scratch, c, 1)
-    kernels.mean(<const float *const *>scratch.contexts, n, plan.width, scratch.mean)
+    mean_of_contexts(plan, scratch)
     kernels.step(&scratch.step, &scratch.loss)
     cdef float share = <float>min(CBOW_RATE, 2 * plan.window) / n if plan.mean_gradient else 1.0
     kernels.spread(scratch.contexts, n, plan.width, scratch.mean, share)
@@ -282,19 +282,42 @@ cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noex
 
 cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noexcept nogil:
     """Train on the centres of one chunk; returns how many predictions were made."""
-    cdef int64_t begin = chunk * plan.chunk_tokens, end = min(begin + plan.chunk_tokens, plan.tokens)
+    cdef int64_t begin = chunk * plan.chunk_tokens, end = min(begin + plan.chunk_tokens, plan.text.tokens)
     cdef double progress = (plan.position + begin) / plan.horizon
     cdef int64_t predictions = 0
     cdef int c
-    keep_chunk(plan, begin, end, &scratch.kept)
+    keep_chunk(&plan.text, begin, end, &scratch.kept)
     scratch.rng = fe_rng_keyed(plan.seed, plan.epoch, 0x100 + <uint64_t>chunk)
     scratch.step.lr = plan.lr + (plan.min_lr - plan.lr) * progress
     draw(plan, scratch, scratch.kept.begin)
     for c in range(scratch.kept.begin, scratch.kept.begin + AHEAD):
         look_ahead(plan, scratch, c)
+    if plan.subword_rows != NULL:
+        return train_composed(plan, scratch)
     for c in range(scratch.kept.begin, scratch.kept.end):
         look_ahead(plan, scratch, c + AHEAD)
         predictions += train_centre(plan, scratch, c)
+    return predictions
+
+
+cdef int64_t train_composed(const Plan *plan, Scratch *scratch) noexcept nogil:
+    """The centres of a chunk where words have subwords: each token's vector is composed once, when it enters the
+    window, and what it has learnt goes to its rows once, when it leaves."""
+    cdef Kept *kept = &scratch.kept
+    cdef int first = max(0, kept.begin - plan.window), entered = first, left = first, c
+    cdef int64_t predictions = 0
+    for c in range(kept.begin, kept.end):
+        while left < c - plan.window:
+            leave(plan, scratch, left)
+            left += 1
+        while entered < min(kept.n, c + plan.window + 1):
+            enter(plan, scratch, entered)
+            entered += 1
+        look_ahead(plan, scratch, c + AHEAD)
+        predictions += train_centre(plan, scratch, c)
+    while left < entered:
+        leave(plan, scratch, left)
+        left += 1
     return predictions
 
 
@@ -309,7 +332,7 @@ cdef void train_chunks(const Plan *plan, Scratch *scratch, fe_job *job, double[:
         loss[chunk] = scratch.loss.total
         if not isfinite(loss[chunk]):
             fe_job_stop(job)
-        fe_job_add(job, min(plan.chunk_tokens, plan.tokens - chunk * plan.chunk_tokens))
+        fe_job_add(job, min(plan.chunk_tokens, plan.text.tokens - chunk * plan.chunk_tokens))
         chunk = fe_job_take(job)
 
 
@@ -338,13 +361,17 @@ cdef Worker new_worker(const Plan *plan):
     c.negatives = <int32_t *>worker.room(RING * max(1, plan.negative), np.int32)
     c.draws = <uint64_t *>worker.room(max(1, plan.negative), np.uint64)
     c.contexts = <float **>worker.room(2 * plan.window, np.intp)
+    c.slots = 1 << (2 * plan.window).bit_length()
+    if plan.subword_rows != NULL:
+        c.composed = <float *>worker.room(c.slots * 2 * plan.stride, np.float32)
+        c.weights = <float *>worker.room(2 * plan.window, np.float32)
     c.mean = <float *>worker.room(2 * plan.stride, np.float32)
     c.mean_row[0] = c.mean
     c.signs = <float *>worker.room(inputs * outputs + TOGETHER + 2 * PAD, np.float32)
     c.step.inputs = &c.mean_row[0] if plan.cbow else c.contexts
     c.step.copies = <float **>worker.room(outputs, np.intp)
     c.step.outputs = <float **>worker.room(outputs + 1, np.intp)
-    c.step.upcoming = <float **>worker.room(outputs + 1, np.intp)
+    c.step.upcoming = <float **>worker.room(outputs + 1 + FORESEEN, np.intp)
     c.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
     c.step.width = plan.width
     for i in range(TOGETHER):
@@ -360,32 +387,36 @@ cdef class Trainer:
     ----------
     corpus : (ids int32 (T,), offsets int64 (S + 1,), gates uint32 (W, 2)): a gate is the keep threshold of a type
         and its row in the matrices (2^32 - 1 for none).
-    inputs, outputs : float32 (V, D'), trained in place; D' is a multiple of FE_PAD and the padding is zero.
+    inputs, outputs : float32 (V, D'), trained in place; D' is a multiple of FE_PAD and the padding is zero. With
+        subwords, inputs has any number of rows.
     noise : uint32 (V, 2) alias table, or None
     paths : (offsets int64 (V + 1,), nodes int32, labels uint8) of the Huffman tree, or None; exactly one is given.
+    subwords : (offsets int64 (V + 1,), rows int32): the rows of inputs whose mean is a word's vector, at least one a
+        word; or None.
     settings : dict with dim, window, negative, cbow, dynamic_window, mean_gradient, seed, chunk_tokens
     """
     cdef Plan plan
     cdef object held          # keeps the arrays behind the pointers alive
     cdef readonly int64_t chunks
 
-    def __init__(self, corpus, inputs, outputs, noise, paths, settings):
+    def __init__(self, corpus, inputs, outputs, noise, paths, settings, subwords=None):
         cdef const int32_t[::1] ids = corpus[0]
         cdef const int64_t[::1] offsets = corpus[1]
         cdef const uint32_t[:, ::1] gates = corpus[2]
         cdef float[:, ::1] input_rows = inputs, output_rows = outputs
-        self.held = (corpus, inputs, outputs, noise, paths)
+        self.held = (corpus, inputs, outputs, noise, paths, subwords)
         if settings["chunk_tokens"] < 1 or settings["window"] < 1:
             raise ValueError("chunk_tokens and window start from 1")
         if ids.shape[0] == 0 or offsets.shape[0] < 2 or offsets[offsets.shape[0] - 1] != ids.shape[0]:
             raise ValueError("sentence offsets do not fit the tokens")
         if input_rows.shape[1] != output_rows.shape[1] or input_rows.shape[1] % 16:
             raise ValueError("row lengths differ or are no multiple of 16")
-        self.plan.ids, self.plan.tokens = &ids[0], ids.shape[0]
-        self.plan.offsets, self.plan.sentences = &offsets[0], offsets.shape[0] - 1
-        self.plan.gates = <const Gate *>&gates[0, 0]
+        self.plan.text.ids, self.plan.text.tokens = &ids[0], ids.shape[0]
+        self.plan.text.offsets, self.plan.text.sentences = &offsets[0], offsets.shape[0] - 1
+        self.plan.text.gates = <const Gate *>&gates[0, 0]
+        self.plan.text.window = settings["window"]
         self.plan.inputs, self.plan.outputs = &input_rows[0, 0], &output_rows[0, 0]
-        self.plan.words, self.plan.stride = input_rows.shape[0], input_rows.shape[1]
+        self.plan.words, self.plan.stride = output_rows.shape[0], output_rows.shape[1]
         self.plan.width = lanes_padded(settings["dim"])
         self.plan.window, self.plan.negative = settings["window"], settings["negative"]
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
@@ -395,10 +426,18 @@ cdef class Trainer:
             self.set_paths(*paths)
         else:
             self.set_noise(noise)
-        self.chunks = (self.plan.tokens + self.plan.chunk_tokens - 1) // self.plan.chunk_tokens
+        if subwords is not None:
+            self.set_subwords(*subwords, input_rows.shape[0])
+        self.chunks = (ids.shape[0] + self.plan.chunk_tokens - 1) // self.plan.chunk_tokens
 
     def set_noise(self, const uint32_t[:, ::1] noise):
         self.plan.noise = <const fe_alias *>&noise[0, 0]
+
+    def set_subwords(self, const int64_t[::1] offsets, const int32_t[::1] rows, count):
+        sizes = np.diff(offsets)
+        if len(sizes) != self.plan.words or sizes.min() < 1 or not 0 <= np.min(rows) <= np.max(rows) < count:
+            raise ValueError("subword rows do not fit the words or the matrix")
+        self.plan.subword_offsets, self.plan.subword_rows = &offsets[0], &rows[0]
 
     def set_paths(self, const int64_t[::1] offsets, nodes, labels):
         paths = np.zeros(len(nodes) + PAD, np.int32)
@@ -424,6 +463,7 @@ cdef class Trainer:
         cdef Plan plan = self.plan
         cdef Worker worker = new_worker(&plan)
         plan.epoch = epoch
+        plan.text.coins = fe_rng_keyed(plan.seed, epoch, 0xC0)
         plan.lr, plan.min_lr, plan.position, plan.horizon = schedule
         with nogil:
             train_chunks(&plan, &worker.c, &job.c, loss, predictions)

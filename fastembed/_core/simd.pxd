@@ -47,6 +47,13 @@ cdef extern from "kernels.h" nogil:
     enum:
         GLOVE_PAST "FE_GLOVE_PAST"
 
+    ctypedef struct fe_named:
+        float *matrix
+        const int32_t *rows
+        int n
+        int stride
+        int width
+
     ctypedef struct fe_kernels:
         const char *name
         int lanes
@@ -55,6 +62,9 @@ cdef extern from "kernels.h" nogil:
         void (*lay_signs)(const fe_step *step, const int32_t *labels, float *laid) noexcept nogil
         void (*mean)(const float *const *rows, int n, int width, float *pair) noexcept nogil
         void (*spread)(float *const *rows, int n, int width, const float *pair, float scale) noexcept nogil
+        void (*blend)(const float *const *rows, const float *weights, int n, int width, float *pair) noexcept nogil
+        void (*compose)(const fe_named *named, float *pair) noexcept nogil
+        void (*scatter)(const fe_named *named, const float *pair) noexcept nogil
         void (*spmm_float)(const fe_sparse_float *matrix, int64_t first, int64_t last, const float *block,
                            float *out) noexcept nogil
         void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block,

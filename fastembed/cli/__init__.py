@@ -17,6 +17,7 @@ _VERBS = {  # verb -> (file, help); a file is imported only when its verb runs
     "cooccur": ("cooccur", "Count words beside words, for GloVe and SVD."),
     "vocab": ("files", "Count the words of a text."),
     "nn": ("query", "Nearest neighbours of words."),
+    "subwords": ("query", "The n-grams that make up words."),
     "analogy": ("query", "A is to B as C is to what?"),
     "eval": ("evaluation", "Score vectors on word pairs and analogies."),
     "convert": ("files", "Read vectors in one format and write them in another."),
@@ -35,7 +36,7 @@ class Verbs(Program):
 
     def get_command(self, context, name):
         if name in _FASTTEXT_VERBS:
-            return importlib.import_module(".train", __name__).train.get_command(context, name)
+            return importlib.import_module(".train", __name__).fasttext_command(name)
         if name not in _VERBS:
             return None
         return getattr(importlib.import_module("." + _VERBS[name][0], __name__), name)

@@ -18,6 +18,9 @@ FASTTEXT = {  # parameter -> fastText's spelling of it
     "threads": "-thread",
     "sample": "-t",
     "seed": "-seed",
+    "minn": "-minn",
+    "maxn": "-maxn",
+    "bucket": "-bucket",
 }
 
 

@@ -15,8 +15,9 @@ FORMATS = {  # ending -> what is written
     ".fe": "the whole model: training can go on",
     ".safetensors": "vectors, memory-mapped on load",
     ".txt": "word2vec text",
-    ".bin": "word2vec binary",
+    ".bin": "word2vec binary; of FastText fastText's model",
     ".vec": "fastText text",
+    ".floret": "floret's table for spaCy (FastText with --hash-count)",
     ".tsv": "TensorFlow projector (vectors; the words go to a second file)",
 }
 
@@ -61,9 +62,11 @@ def write_matrix(matrix, words, path):
 
 
 def write(model, path):
-    """Save the model (.fe) or its vectors (any other ending) and say so."""
+    """Save the model (.fe, FastText's .bin) or its vectors (any other ending) and say so."""
+    from .. import io
+
     start = time.perf_counter()
-    (model if path.suffix.lower() == ".fe" else model.wv).save(path)
+    io.save(model, path)
     announce(path, model.wv, time.perf_counter() - start)
 
 

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from ..errors import WordNotFoundError
+from ..errors import FastembedError, WordNotFoundError
 from .program import FAILED, Verb, say
 
 _SHARED = (
@@ -39,6 +39,28 @@ def nn(file, words, topn, restrict_vocab):
     def answer(word):
         neighbours = vectors.most_similar(word, topn=topn, restrict_vocab=restrict_vocab)
         click.echo(table(word, neighbours))
+
+    return _each(((word,) for word in words) if words else None, answer, 1, "word")
+
+
+@click.command(cls=Verb)
+@click.argument("file")
+@click.argument("words", nargs=-1)
+@click.option("--nearest", is_flag=True, help="Instead the n-grams whose vectors are nearest to each word.")
+@click.option("-k", "--topn", type=click.IntRange(1), default=10, show_default=True, help="How many, with --nearest.")
+def subwords(file, words, nearest, topn):
+    """The character n-grams that make up each of WORDS, known or not; without WORDS, of standard input's."""
+    vectors = load_vectors(file)
+    if vectors.subwords is None:
+        raise FastembedError(f"{file}: these vectors have no character n-grams")
+
+    def answer(word):
+        if nearest:
+            click.echo(table(word, vectors.nearest_ngrams(word, topn)))
+        else:
+            click.echo(
+                " ".join([f"{word}{'' if word in vectors else ' (unknown)'}:", *vectors.subwords.ngrams.split(word)])
+            )
 
     return _each(((word,) for word in words) if words else None, answer, 1, "word")
 

@@ -1,7 +1,6 @@
 """``fastembed train MODEL CORPUS... -o OUT``: one command a registered model, its flags made from its parameters."""
 
 import contextlib
-import inspect
 import logging
 from pathlib import Path
 
@@ -19,15 +18,14 @@ _FIT = (
     "out",
     "output_prefix",
     "loss",
-    "minn",
-    "maxn",
     "quiet",
     "verbose",
     "resume",
     "checkpoint",
     "every",
 )
-_EPOCHS = ("checkpoint", "every", "resume", "loss", "minn", "maxn")  # for models that are trained in epochs
+_NGRAMS = ("minn", "maxn", "bucket")
+_EPOCHS = ("checkpoint", "every", "resume", "loss")  # for models that are trained in epochs
 _CORPUS = ("corpus", "tokenizer", "lowercase", "cache_dir", "errors")
 
 
@@ -50,11 +48,19 @@ def train():
     """
 
 
-def train_command(name, cls):
-    """The click command that trains ``cls``."""
+def fasttext_command(name):
+    """fastText's own ``skipgram`` and ``cbow``: FastText with its defaults."""
+    command = train_command(name, models.get("fasttext"), {"sg": name == "skipgram"})
+    command.params = [p for p in command.params if p.name != "sg"]
+    next(p for p in command.params if p.name == "sample").default = 1e-4
+    return command
+
+
+def train_command(name, cls, preset=None):
+    """The click command that trains ``cls``; preset : dict of parameters that are not asked for."""
 
     def run(**values):
-        return fit(cls, values)
+        return fit(cls, values | (preset or {}))
 
     command = click.command(
         name,
@@ -66,12 +72,14 @@ def train_command(name, cls):
     first = [p for p in command.params if p.name in ("corpus", "out")]
     rest = [p for p in command.params if p not in first and (p.name not in _EPOCHS or _in_epochs(cls))]
     command.params = first + model_options(cls) + rest
+    if "minn" not in cls.parameters and _in_epochs(cls):
+        command.params += [click.Option([f"-{name}"], type=click.INT, default=0, hidden=True) for name in _NGRAMS]
     return command
 
 
 def _in_epochs(cls):
     """Whether the model's training can be stopped and gone on with."""
-    return "resume" in inspect.signature(cls.fit).parameters
+    return "epochs" in cls.parameters
 
 
 def _endings():
@@ -86,11 +94,11 @@ def _run_options(run):
         click.option("--resume", help="Go on from this .fe file or checkpoint, with its parameters."),
         click.option("-q", "--quiet", is_flag=True, help="No progress."),
         click.option("-input", "input_files", multiple=True, help="fastText's CORPUS."),
-        click.option("-output", "output_prefix", help="fastText's OUT: writes OUTPUT.vec and OUTPUT.fe."),
+        click.option(
+            "-output", "output_prefix", help="fastText's OUT: writes OUTPUT.vec and OUTPUT.fe (FastText: OUTPUT.bin)."
+        ),
         click.option("-loss", type=click.Choice(["ns", "hs"]), help="fastText's --no-hs and --hs."),
         click.option("-verbose", type=click.INT, default=2, hidden=True),
-        click.option("-minn", type=click.INT, default=0, hidden=True),
-        click.option("-maxn", type=click.INT, default=0, hidden=True),
     )
     for decorate in reversed(options):
         run = decorate(run)
@@ -101,8 +109,8 @@ def fit(cls, values):
     """Check the outputs, train, write; ``values`` are the command's options."""
     settings = {name: values.pop(name, None) for name in _FIT}
     corpus_settings = {name: values.pop(name) for name in _CORPUS}
-    _fasttext(settings, values)
-    targets = _targets(settings)
+    _fasttext(cls, settings, values)
+    targets = _targets(settings, ".bin" if "minn" in cls.parameters else ".fe")
     model = _resumed(cls, settings["resume"], values) if settings["resume"] else cls(**values)
     sources = (*corpus_settings.pop("corpus"), *settings["input_files"])
     corpus = open_corpus(sources, threads=model.threads, **corpus_settings)
@@ -125,22 +133,23 @@ def _every(text):
     return int(text) if text.isdigit() else text
 
 
-def _fasttext(settings, values):
+def _fasttext(cls, settings, values):
     """Translate what fastText spells in another way."""
-    if settings["minn"] or settings["maxn"]:
-        raise click.UsageError("character n-grams (-minn, -maxn) are not part of this model: leave them out or give 0")
+    wanted = () if "minn" in cls.parameters else [values.pop(name, 0) for name in _NGRAMS]
+    if any(wanted):
+        raise click.UsageError("character n-grams (-minn, -maxn, -bucket) are not part of this model: use fasttext")
     if settings["loss"]:
         values["hs"] = settings["loss"] == "hs"
 
 
-def _targets(settings):
-    """The paths to write, each checked."""
+def _targets(settings, whole):
+    """The paths to write, each checked; ``whole`` : the ending of the whole model behind fastText's prefix."""
     targets = [check_output(path) for path in settings["out"]]
     prefix = settings["output_prefix"]
     if prefix and Path(prefix).suffix.lower() in FORMATS:
         targets.append(check_output(prefix))
     elif prefix:
-        targets += [check_output(prefix + ".vec"), check_output(prefix + ".fe")]
+        targets += [check_output(prefix + ".vec"), check_output(prefix + whole)]
     if not targets:
         raise click.UsageError("say where to write: -o FILE", click.get_current_context(True))
     return targets

@@ -11,7 +11,15 @@ logger = logging.getLogger("fastembed")
 
 
 def word_pairs(
-    kv, pairs, delimiter="\t", encoding="utf8", restrict_vocab=300000, case_insensitive=True, dummy4unknown=False
+    kv,
+    pairs,
+    delimiter="\t",
+    encoding="utf8",
+    restrict_vocab=300000,
+    case_insensitive=True,
+    dummy4unknown=False,
+    *,
+    subwords=False,
 ):
     """Correlate cosines with people's scores of similarity.
 
@@ -21,27 +29,25 @@ def word_pairs(
     restrict_vocab : only the first so many words count as known.
     case_insensitive : compare words in upper case; of several spellings the most frequent one's vector is taken.
     dummy4unknown : count a pair with an unknown word as similarity 0 instead of leaving it out.
+    subwords : make the vectors of unknown words of their n-grams, as the file spells them, where the vectors have any;
+        such words are known then. Gensim leaves them out.
 
     Returns (pearson, spearman, oov): scipy's results (statistic, p-value) and the percentage of pairs with an unknown
     word, as gensim's evaluate_word_pairs does. Raises FormatError if no pair can be used.
     """
     from scipy import stats  # slow to import
 
-    lookup = folded_index(kv, restrict_vocab, case_insensitive)
-    rows, gold, unknown = [], [], 0
-    for line in read_lines(pairs, encoding):
-        pair = _parsed(line, delimiter, case_insensitive)
-        if pair is None:
-            continue
-        a, b = lookup.get(pair[0], -1), lookup.get(pair[1], -1)
+    numbers, rows, gold, unknown = _Rows(kv, restrict_vocab, case_insensitive, subwords), [], [], 0
+    for first, second, score in _parsed(pairs, delimiter, encoding):
+        a, b = numbers.of(first), numbers.of(second)
         missing = a < 0 or b < 0
         unknown += missing
         if dummy4unknown or not missing:
             rows.append((-1, -1) if missing else (a, b))
-            gold.append(pair[2])
+            gold.append(score)
     if not gold:
         raise FormatError(pairs, "no pair of known words and a score, separated by the delimiter")
-    cosines = _cosines(kv, np.array(rows))
+    cosines = _cosines(kv, np.array(rows), list(numbers.composed))
     pearson, spearman = stats.pearsonr(gold, cosines), stats.spearmanr(gold, cosines)
     oov = unknown / (len(gold) if dummy4unknown else len(gold) + unknown) * 100
     logger.info("%s: Pearson %.4f, Spearman %.4f, %.1f%% unknown", pairs, pearson[0], spearman[0], oov)
@@ -57,28 +63,47 @@ def folded_index(kv, restrict_vocab, case_insensitive):
     return dict(zip(reversed(folded), range(len(words) - 1, -1, -1), strict=True))
 
 
-def _parsed(line, delimiter, case_insensitive):
-    """(word, word, score) of a line, or None."""
-    if line.startswith("#"):
-        return None
-    try:
-        a, b, score = (line.upper() if case_insensitive else line).split(delimiter)
-        return a, b, float(score)
-    except ValueError:
-        logger.info("skipping the line %r", line[:80])
-        return None
+class _Rows:
+    """The rows of words; those behind the vocabulary are words to compose, in order."""
+
+    def __init__(self, kv, restrict_vocab, case_insensitive, subwords):
+        self.kv, self.fold, self.subwords, self.composed = kv, case_insensitive, subwords, {}
+        self.index = folded_index(kv, restrict_vocab, case_insensitive)
+
+    def of(self, word):
+        """The row of a word, -1 if it has no vector."""
+        row = self.index.get(word.upper() if self.fold else word, -1)
+        if row < 0 and self.subwords and self.kv.can_compose(word):
+            row = self.composed.setdefault(word, len(self.kv) + len(self.composed))
+        return row
 
 
-def _cosines(kv, pairs):
-    """Cosine (n,) of each pair of rows (n, 2); 0 for rows of -1.
+def _parsed(path, delimiter, encoding):
+    """(word, word, score) of each line that holds them."""
+    for line in read_lines(path, encoding):
+        if line.startswith("#"):
+            continue
+        try:
+            a, b, score = line.split(delimiter)
+            pair = a, b, float(score)
+        except ValueError:
+            logger.info("skipping the line %r", line[:80])
+        else:
+            yield pair
+
+
+def _cosines(kv, pairs, composed):
+    """Cosine (n,) of each pair of rows (n, 2); those behind the vocabulary are words to compose; 0 for rows of -1.
 
     Scaled in double, rounded and multiplied in single precision, as gensim does it: what it ranks as equal must be
     equal here, too.
     """
-    used, places = np.unique(pairs, return_inverse=True)
-    vectors = kv.vectors[used].astype(np.float64)
+    known = pairs[:, 0] >= 0
+    used, places = np.unique(pairs[known], return_inverse=True)
+    own, others = used[used < len(kv)], used[used >= len(kv)] - len(kv)
+    vectors = np.vstack([kv.vectors[own], *(kv.get_vector(composed[row]) for row in others)]).astype(np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     units = (vectors * (1 / np.where(lengths > 0, lengths, 1))).astype(np.float32)
-    cosines = np.array([units[a] @ units[b] for a, b in places.reshape(-1, 2)], np.float64)
-    cosines[pairs[:, 0] < 0] = 0
+    cosines = np.zeros(len(pairs))
+    cosines[known] = [units[a] @ units[b] for a, b in places.reshape(-1, 2)]
     return cosines

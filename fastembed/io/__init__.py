@@ -5,7 +5,7 @@ import os
 from ..errors import FormatError, ParameterError
 from ..late import late
 from ..vectors import KeyedVectors
-from . import fasttext, glove, native, projector, word2vec
+from . import fasttext, floret, glove, native, projector, word2vec
 from .atomic import atomic_write
 from .rows import Options
 from .source import Source
@@ -17,6 +17,8 @@ FORMATS = {  # name -> (read(source, options) or None, write(kv, path) or None)
     "word2vec": (word2vec.read, word2vec.write),
     "word2vec-bin": (word2vec.read_binary, word2vec.write_binary),
     "glove": (glove.read, glove.write),
+    "floret": (floret.read, floret.write),
+    "fasttext": (fasttext.read, fasttext.write),
     "vec": (word2vec.read, fasttext.write_vec),
     "projector": (None, projector.write),
 }
@@ -26,6 +28,7 @@ EXTENSIONS = {
     ".txt": "word2vec",
     ".bin": "word2vec-bin",
     ".vec": "vec",
+    ".floret": "floret",
     ".tsv": "projector",
 }
 _FOREIGN = {  # first bytes -> what to say
@@ -76,11 +79,13 @@ def sniff(source):
         if head.startswith(magic):
             raise FormatError(source.path, message, offset=0)
     if head.startswith(fasttext.MAGIC):
-        fasttext.refuse_binary(source)
+        return "fasttext"
     if head[8:9] == b"{":
         return "safetensors"
     if word2vec.header(source) is not None:
         return "word2vec-bin" if word2vec.looks_binary(source) else "word2vec"
+    if floret.looks_like(head):
+        return "floret"
     if projector.looks_like(head):
         message = "numbers without words, as for the TensorFlow projector, which is written here and not read"
         raise FormatError(source.path, message, offset=0)
@@ -109,12 +114,13 @@ def save(obj, path, format=None):
     ----------
     obj : KeyedVectors, or a model: the native format holds all of it, the others its vectors.
     path : the file; it is replaced as a whole, and stays as it was if anything fails.
-    format : a name of FORMATS; None takes it from the extension (EXTENSIONS).
+    format : a name of FORMATS; None takes it from the extension (EXTENSIONS; .bin with n-grams is fastText's).
 
     Raises ParameterError for an unknown format, no vectors or words that it cannot hold, OSError if writing fails.
     """
     extension = os.path.splitext(os.fspath(path))[1].lower()
-    format = format or EXTENSIONS.get(extension)
+    subwords = hasattr(obj, "to_fasttext") or getattr(obj, "subwords", None) is not None
+    format = format or ("fasttext" if subwords and extension == ".bin" else EXTENSIONS.get(extension))
     if format not in FORMATS:
         known = " ".join(EXTENSIONS)
         raise ParameterError(f"cannot tell the format of {os.fspath(path)!r}: use {known} or format= ({_names(1)})")
@@ -123,10 +129,13 @@ def save(obj, path, format=None):
             tensors, meta = late("fastembed.models", "to_native")(obj)
             native.write(path, tensors, meta)
             return
+        if format == "fasttext" and subwords:
+            fasttext.write(obj, path)
+            return
         if not hasattr(type(obj), "wv"):
             raise ParameterError(f"a {type(obj).__name__} has no word vectors: save it with the ending .fe")
         obj = obj.wv
-    if not len(obj):
+    if not len(obj) and format != "floret":  # which holds n-grams and no words
         raise ParameterError(f"there are no vectors to save to {os.fspath(path)!r}")
     FORMATS[format][1](obj, path)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import _version
 from ..errors import FormatError, ParameterError
+from ..subwords import NGrams, Subwords
 from ..vectors import KeyedVectors
 from ..vocab import Vocab
 from .atomic import atomic_write
@@ -153,8 +154,6 @@ def _check_contiguous(path, places, size):
 
 def write_vectors(kv, path):
     """Write KeyedVectors; ParameterError if a number is NaN or infinite."""
-    if kv.subwords is not None:
-        raise ParameterError("vectors with subwords are saved with their model: call its save()")
     check_finite(kv)
     tensors, meta = pack_vectors(kv)
     write(path, tensors, meta)
@@ -166,7 +165,29 @@ def pack_vectors(kv):
     if kv.vocab.counts.any():
         tensors["vocab.counts"] = kv.vocab.counts
     meta = {"fastembed": "1", "version": _version.__version__, "class": "KeyedVectors", "meta": json.dumps(kv.meta)}
+    if kv.subwords is not None:
+        tensors["subwords"] = kv.subwords.rows
+        if kv.subwords.places is not None:
+            tensors["subwords.places"] = kv.subwords.places
+        meta["ngrams"] = json.dumps(kv.subwords.ngrams.meta())
     return tensors, meta
+
+
+def unpack_subwords(path, tensors, meta):
+    """The Subwords of a file, over memory-mapped rows, or None; FormatError if they are damaged."""
+    if "ngrams" not in meta:
+        return None
+    rows, places = tensors.get("subwords"), tensors.get("subwords.places")
+    try:
+        ngrams = json.loads(meta["ngrams"])
+        if any(type(value) is not int for value in ngrams.values()):
+            raise ValueError("n-grams that are not described by whole numbers")
+        subwords = Subwords(NGrams(**ngrams), rows, places)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise FormatError(path, f"its n-grams make no sense ({error})"[:300], offset=8) from None
+    if places is not None and (places.min(initial=0) < 0 or places.max(initial=-1) >= len(rows)):
+        raise FormatError(path, "places of n-gram rows that do not exist", offset=8)
+    return subwords
 
 
 def unpack_vectors(path, tensors, meta):
@@ -182,7 +203,10 @@ def unpack_vectors(path, tensors, meta):
         extra = None
     if not isinstance(extra, dict):
         raise FormatError(path, "metadata that is not a JSON object", offset=8)
-    return KeyedVectors(vocab, vectors, meta=extra)
+    subwords = unpack_subwords(path, tensors, meta)
+    if subwords is not None and subwords.rows.shape[1] != vectors.shape[1]:
+        raise FormatError(path, "n-grams and words have vectors of different length", offset=8)
+    return KeyedVectors(vocab, vectors, subwords, extra)
 
 
 def unpack_vocab(path, tensors, prefix="vocab."):

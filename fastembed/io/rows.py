@@ -126,7 +126,7 @@ def keyed(source, rows, words, options, where):
         if options.errors == "strict":
             message = "the word is not UTF-8 (errors='replace' reads it all the same)"
             raise FormatError(source.path, message, **where(bad))
-        blob, offsets = _replaced(blob, offsets)
+        blob, offsets = replaced(blob, offsets)
     repeated = repeats(blob, offsets)
     if repeated is not None:
         if options.duplicates == "error":
@@ -153,7 +153,8 @@ def invalid_utf8(blob, offsets):
     return None if limit == len(blob) else int(np.searchsorted(offsets, limit, side="right")) - 1
 
 
-def _replaced(blob, offsets):
+def replaced(blob, offsets):
+    """The words with U+FFFD for what is not UTF-8, as (blob, offsets)."""
     data = bytes(blob)
     pairs = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
     words = [data[a:b].decode(errors="replace").encode() for a, b in pairs]

@@ -8,6 +8,7 @@ MODELS = {  # name -> (family, module, class)
     "skipgram": ("vectors", "word2vec", "SkipGram"),
     "cbow": ("vectors", "word2vec", "CBOW"),
     "glove": ("vectors", "glove", "GloVe"),
+    "fasttext": ("vectors", "fasttext", "FastText"),
     "svd": ("vectors", "svd", "SVDEmbedding"),
     "truncated-svd": ("matrix", "truncated", "TruncatedSVD"),
     "onehot": ("counts", "onehot", "OneHotEncoder"),
@@ -34,6 +35,11 @@ def get(name):
 def to_native(model):
     """A model's whole state as (tensors, texts) for fastembed.io.native; NotFittedError before fit."""
     return model.to_native()
+
+
+def from_fasttext(path, contents):
+    """The FastText model of a fastText .bin (fastembed.io.fasttext.Contents)."""
+    return get("fasttext").from_fasttext(path, contents)
 
 
 def from_native(path, tensors, meta):

@@ -153,11 +153,19 @@ class Word2Vec(Trained):
         old = self._state() if resume and self._inputs is not None else None
         if old is None:
             check_vocab(types, vocab, self.min_count)
-            state = (vocab, self._new_rows(len(vocab), 0), memory.zeros((len(vocab), simd.padded(self.dim))))
+            state = (vocab, self._new_inputs(vocab), memory.zeros((len(vocab), simd.padded(self.dim))))
             history = []
         else:
             state, history = self._grown(*old[:3], vocab), old[4]
         self._set_state((*state, Position(corpus=mark), history, (self.dim, self.hs)))
+
+    def _new_inputs(self, vocab):
+        """The input side of a new model."""
+        return self._new_rows(len(vocab), 0)
+
+    def _subword_rows(self):
+        """What makes up each word's vector, as the trainer wants it; None: a row of its own."""
+        return
 
     def _new_rows(self, count, stream):
         """Rows (count, D'), uniform in +-1/(2 dim), the padding zero."""
@@ -209,7 +217,8 @@ class Word2Vec(Trained):
             "chunk_tokens": self.position.chunk_tokens,
         }
         corpus = (encoded.ids, encoded.offsets, self._gates(encoded.vocab))
-        return sgns.Trainer(corpus, self._inputs, self._outputs, noise, paths, settings)
+        rows = self._inputs, self._outputs
+        return sgns.Trainer(corpus, *rows, noise, paths, settings, self._subword_rows())
 
     def _chunk_tokens(self, tokens):
         """Tokens in a chunk: some milliseconds of work (a run can stop between chunks) and many chunks in an epoch.

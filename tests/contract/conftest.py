@@ -5,7 +5,14 @@ import pytest
 
 from fastembed import models
 
-SMALL = {"dim": 8, "min_count": 1, "epochs": 2, "n_components": 3, "threads": 1}  # a model takes those that it has
+SMALL = {  # a model takes those that it has
+    "dim": 8,
+    "min_count": 1,
+    "epochs": 2,
+    "bucket": 500,
+    "n_components": 3,
+    "threads": 1,
+}
 
 
 @pytest.fixture(params=models.names())
