@@ -46,7 +46,7 @@ def weights_of(window, harmonic, largest):
 @dataclass
 class Room:
     """How a memory budget in bytes is divided: a quarter for a segment, an eighth each for accumulators and for the
-    rows under way, what is left for the result."""
+    two rounds of rows under way, what is left for the result."""
 
     threads: int
     slots: int
@@ -63,10 +63,10 @@ class Room:
                 f"memory of {budget} bytes: one row of {columns} columns and what counts it need {least}"
             )
         threads = int(min(threads, max(1, budget // 8 // (CELL * columns))))
-        slots = int(max(1, min(SLOTS * threads, budget // 8 // (ENTRY * columns))))
-        slot_entries = int(max(columns, min(SLOT, budget // 8 // ENTRY // slots)))
+        slots = int(max(1, min(SLOTS * threads, budget // 16 // (ENTRY * columns))))
+        slot_entries = int(max(columns, min(SLOT, budget // 16 // ENTRY // slots)))
         segment = int(min(tokens, budget // 4 // TOKEN, cooc.MAX_SEGMENT - 2 * cooc.MAX_WINDOW))
-        used = TOKEN * segment + threads * CELL * columns + slots * slot_entries * ENTRY
+        used = TOKEN * segment + threads * CELL * columns + 2 * (slots + 1) * slot_entries * ENTRY
         return cls(threads, slots, slot_entries, segment, int(max(0, budget - used) // ENTRY))
 
 
@@ -135,12 +135,16 @@ class Neighbours:
 
 
 class Crew:
-    """The threads, their accumulators and the slots for their results."""
+    """The threads, their accumulators and the slots for their results.
+
+    Work goes in rounds. What a round leaves in its slots is appended to the result by the first thread at the beginning
+    of the next one, which has slots of its own.
+    """
 
     def __init__(self, task, room, report):
         self.task, self.room, self.report = task, room, report
         self.cells = [cooc.Cells(task.columns) for _ in range(room.threads)]
-        self.slots = cooc.Slots(room.slots + 1, room.slot_entries, task.words + room.slots)
+        self.slots = [cooc.Slots(room.slots + 1, room.slot_entries, task.words + room.slots) for _ in range(2)]
         self.done = 0
 
     def count(self, begin, end, rows):
@@ -148,14 +152,34 @@ class Crew:
         task = self.task
         corpus = task.encoded.ids, task.encoded.offsets
         kept = memory.zeros((end - begin + 2 * task.window,), np.int32)
-        *span, count, starts = cooc.compact(*corpus, task.thresholds, (begin, end, task.window), task.seed, kept)
+        *span, _, starts = cooc.compact(*corpus, task.thresholds, (begin, end, task.window), task.seed, kept)
         begins, places = cooc.locate(kept, span, starts, task.window, task.words)
         counter = cooc.Counter(kept, places, begins, task.weights, task.columns, task.shift)
-        scale = (end - begin) / max(1, begins[-1])
-        for pieces in self._rounds(begins):
-            self._run(counter.count, pieces, scale)
-            self._collect(pieces, rows)
+        self._run(counter.count, self._rounds(begins), rows, (end - begin) / max(1, begins[-1]))
         self.done = end
+
+    def _run(self, work, rounds, rows, scale=0.0):
+        """Every round of work(job, cells, slots, pieces), and append its rows; `scale`: tokens a unit of work."""
+        filling, filled, last = *self.slots, None
+        for pieces in rounds:
+            self._round(work, pieces, filling, lambda f=filled, p=last: p is None or self._collect(f, p, rows), scale)
+            filling, filled, last = filled, filling, pieces
+        self._collect(filled, last, rows)
+
+    def _round(self, work, pieces, slots, before, scale):
+        """One round by all threads, of which the first one calls ``before`` first."""
+
+        def body(job, number):
+            if number == 0:
+                before()
+            work(job, self.cells[number], slots, pieces)
+
+        def progress(job):
+            self.report(int(self.done + scale * job.done))
+
+        job = Job(len(pieces))
+        parallel.run(body, job, min(self.room.threads, len(pieces)), progress if self.report else None)
+        self.done += scale * job.done
 
     def _rounds(self, begins):
         """Pieces of work, (P, 5) int64 a round: as cooc.Counter.count takes them. A divided row is in one round."""
@@ -187,20 +211,7 @@ class Crew:
         heavy = int(np.searchsorted(begins, begins[row] + HEAVY, "right")) - 1
         return min(end, max(heavy, row + 1))
 
-    def _run(self, work, pieces, scale=0.0):
-        """One round: every thread calls work(job, cells, slots, pieces)."""
-
-        def body(job, number):
-            work(job, self.cells[number], self.slots, pieces)
-
-        def progress(job):
-            self.report(int(self.done + scale * job.done))
-
-        job = Job(len(pieces))
-        parallel.run(body, job, min(self.room.threads, len(pieces)), progress if self.report else None)
-        self.done += scale * job.done
-
-    def _collect(self, pieces, rows):
+    def _collect(self, slots, pieces, rows):
         """Append what a round left in the slots; the parts of a divided row are added up."""
         slot = 0
         while slot < len(pieces):
@@ -208,32 +219,34 @@ class Crew:
             parts = 1
             while slot + parts < len(pieces) and pieces[slot + parts, 0] == row:
                 parts += 1
-            source = slot if parts == 1 else self._joined(slot, parts, at)
-            lengths = self.slots.lengths[at : at + end - row]
+            source = slot if parts == 1 else self._joined(slots, slot, parts, at)
+            lengths = slots.lengths[at : at + end - row]
             n = lengths.sum()
-            rows.append(self.slots.columns[source, :n], self.slots.units[source, :n], lengths)
+            rows.append(slots.columns[source, :n], slots.units[source, :n], lengths)
             slot += parts
 
-    def _joined(self, slot, parts, at):
+    def _joined(self, slots, slot, parts, at):
         """Add up one row's parts, in so many slots from this one on; they go to the spare slot, which is returned."""
         runs = []
         for k in range(parts):
-            n = int(self.slots.lengths[at + k])
+            n = int(slots.lengths[at + k])
             begins = np.array([0, n], np.int64)
-            runs.append((self.slots.columns[slot + k, :n], self.slots.units[slot + k, :n], begins))
+            runs.append((slots.columns[slot + k, :n], slots.units[slot + k, :n], begins))
         spare = self.room.slots
-        job = Job(spare + 1, spare)
-        merger = cooc.Merger(runs, self.task.columns)
         pieces = np.zeros((spare + 1, 3), np.int64)
         pieces[spare] = 0, 1, at
-        merger.merge(job, self.cells[0], self.slots, pieces)
+        merger = cooc.Merger(runs, self.task.columns)
+        merger.merge(Job(spare + 1, spare), self.cells[0], slots, pieces)
         return spare
 
     def merge(self, runs, rows):
         """Append the sums of runs, each (begins, columns, units)."""
         merger = cooc.Merger([(columns, units, begins) for begins, columns, units in runs], self.task.columns)
         lengths = sum(np.diff(begins) for begins, _, _ in runs)
-        ends = np.minimum(lengths, self.task.columns).cumsum()
+        self._run(merger.merge, self._merge_rounds(np.minimum(lengths, self.task.columns).cumsum()), rows)
+
+    def _merge_rounds(self, ends):
+        """Pieces of work, (P, 3) int64 a round: as cooc.Merger.merge takes them; ends (V,): entries so far, at most."""
         row, pieces, length = 0, [], 0
         while row < self.task.words:
             before = ends[row - 1] if row else 0
@@ -241,7 +254,5 @@ class Crew:
             pieces.append((row, end, length))
             row, length = end, length + end - row
             if len(pieces) == self.room.slots or row == self.task.words:
-                table = np.array(pieces, np.int64)
-                self._run(merger.merge, table)
-                self._collect(table[:, [0, 1, 2]], rows)
+                yield np.array(pieces, np.int64)
                 pieces, length = [], 0
