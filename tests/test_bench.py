@@ -16,13 +16,14 @@ sys.path.append(str(ROOT))  # bench/ is not installed
 from bench import __main__ as command  # noqa: E402
 from bench import data, results, runner  # noqa: E402
 from bench.cases import word2vec  # noqa: E402
-from bench.peers import external, ours  # noqa: E402
+from bench.peers import external, ours, stanford  # noqa: E402
 
 
 def test_list_shows_every_case():
     done = subprocess.run([sys.executable, "-m", "bench", "--list"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for name in ("ingest", "word2vec", "tfidf", "cooccur", "vectors", "evaluate", "sgns-peak", "quality"):
+    cases = "ingest word2vec fasttext tfidf cooccur svd glove vectors evaluate sgns-peak quality".split()
+    for name in cases:
         assert name in done.stdout
 
 
@@ -88,7 +89,7 @@ def test_peer_option(tmp_path):
     program = external.parse(f"mine:sg-ns,cbow-ns={sys.executable} -C 8")
     assert (program.name, program.kinds, program.command[1:]) == ("mine", ("sg-ns", "cbow-ns"), ("-C", "8"))
     assert external.parse(f"mine={sys.executable}").kinds == ("sg-ns",)
-    for wrong in ("mine", "=x", "mine=", "mine:glove=ls", "mine=/no/such/program"):
+    for wrong in ("mine", "=x", "mine=", "mine:nonsense=ls", "mine=/no/such/program"):
         with pytest.raises(runner.BenchError, match="--peer"):
             external.parse(wrong)
 
@@ -168,3 +169,9 @@ def test_epoch_as_the_difference_of_two_runs():
     nothing = {"train": None, "cpu": None}
     assert word2vec.difference({"whole": 3.0, "cpu": 3.0}, {"whole": 4.0, "cpu": 3.01}) == nothing
     assert word2vec.difference({"whole": 3.0, "cpu": None}, {"whole": 5.0, "cpu": None}) == {"train": 2.0, "cpu": None}
+
+
+def test_losses_that_stanford_s_program_prints():
+    text = "01/02/26 - 03:04.05PM, iter: 001, cost: 0.018612\n01/02/26 - 03:04.06PM, iter: 002, cost: 0.012494\n"
+    assert stanford.COST.findall(text) == ["0.018612", "0.012494"]
+    assert external.parse("s:glove=ls").kinds == ("glove",)
