@@ -278,7 +278,7 @@ def test_impossible_parameters(name, value):
 
 
 def test_nothing_to_learn():
-    for text, message in ((["a a a"] * 9, "one word"), (["a", "b"] * 9, "stand near each other")):
+    for text, message in ((["a a a"] * 9, "one word"), (["a", "b"] * 9, "beside it in its sentence")):
         trained = fe.GloVe(min_count=1)
         with pytest.raises(CorpusError, match=message):
             trained.fit(text, verbose=0)
