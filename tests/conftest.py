@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import command
 import pytest
 
 from fastembed._core import simd
@@ -37,3 +38,11 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip(f"no data at {SHARED} (set FASTEMBED_SHARED)")
     return SHARED
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty current folder with text.txt in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text("\n".join(command.LINES) + "\n", encoding="utf-8")
+    return tmp_path

@@ -10,49 +10,20 @@ import sys
 from pathlib import Path
 
 import click
-import numpy as np
 import pytest
-from click.testing import CliRunner
+from command import LINES, done, refused, run
 
 import fastembed as fe
 from fastembed.cli import app, doctor, main, options
 from fastembed.cli import train as train_module
 
-LINES = ["the king loves the queen", "a man and a woman walk", "the boy and the girl play", "king queen man woman"] * 60
 SMALL = ["--dim", "8", "--min-count", "1", "--epochs", "2", "--threads", "1"]
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty current folder with text.txt in it."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "text.txt").write_text("\n".join(LINES) + "\n", encoding="utf-8")
-    return tmp_path
 
 
 @pytest.fixture
 def trained(folder):
     done(run("train", "skipgram", "text.txt", "-o", "m.fe", *SMALL))
     return folder
-
-
-def run(*args, stdin=None):
-    return CliRunner().invoke(app, list(args), input=stdin)
-
-
-def done(result):
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
-def refused(result, code, *parts):
-    """The run failed with this exit code and one line that has these parts."""
-    assert result.exit_code == code, result.output
-    errors = [line for line in result.output.splitlines() if "error" in line]
-    assert len(errors) == 1, result.output
-    assert "Traceback" not in result.output
-    for part in parts:
-        assert part in errors[0]
 
 
 def test_help_lists_every_verb():
@@ -495,63 +466,3 @@ def test_main_is_the_entry_point(capsys):
         main(["--version"])
     assert stopped.value.code == 0
     assert fe.__version__ in capsys.readouterr().out
-
-
-def test_tfidf(folder):
-    sparse = pytest.importorskip("scipy.sparse")
-    flags = ["--ngram-range", "1", "2", "--min-df", "2", "--max-df", "0.9", "--no-smooth-idf", "--norm", "none"]
-    (folder / "stop.txt").write_text("the\nand\n", encoding="utf-8")
-    output = done(run("tfidf", "text.txt", "-o", "x.npz", "-o", "x.fe", "--stop-words", "stop.txt", *flags))
-    assert "wrote x.npz: 240 documents x 17 terms" in output
-    options = {"ngram_range": (1, 2), "min_df": 2, "max_df": 0.9, "smooth_idf": False, "norm": None}
-    wanted = fe.TfidfVectorizer(stop_words=["the", "and"], **options)
-    matrix = sparse.load_npz(folder / "x.npz")
-    assert (matrix != wanted.fit_transform(LINES)).nnz == 0
-    terms = json.loads((folder / "x.terms.json").read_text(encoding="utf-8"))
-    assert terms == wanted.get_feature_names_out().tolist()
-    assert (fe.load(folder / "x.fe").transform(LINES) != matrix).nnz == 0
-    assert "TfidfVectorizer" in done(run("info", "x.fe"))
-    refused(run("nn", "x.fe", "king"), 1, "x.fe: holds a TfidfVectorizer, which has no word vectors")
-
-
-def test_tfidf_bad_use(folder):
-    refused(run("tfidf", "text.txt"), 2, "-o X.npz")
-    refused(run("tfidf", "text.txt", "-o", "x.txt"), 2, "must end in one of .npz, .fe")
-    refused(run("tfidf", "text.txt", "-o", "no/x.npz"), 1, "no such folder")
-    refused(run("tfidf", "no.txt", "-o", "x.npz"), 1, "no.txt")
-    refused(run("tfidf", "text.txt", "-o", "x.npz", "--min-df", "x"), 2, "'x' is no number")
-    refused(run("tfidf", "text.txt", "-o", "x.npz", "--min-df", "0"), 2, "min_df=0")
-    refused(run("tfidf", "text.txt", "-o", "x.npz", "--min-df", "999"), 2, "min_df=999")
-    refused(run("tfidf", "text.txt", "-o", "x.npz", "--token-pattern", "("), 2, "no regular expression")
-    refused(run("tfidf", "text.txt", "-o", "x.npz", "--stop-words", "no.txt"), 2, "no.txt: No such file")
-    assert not list(folder.glob("x*"))
-
-
-def test_cooccur(folder):
-    sparse = pytest.importorskip("scipy.sparse")
-    flags = ["--window", "2", "--min-count", "2", "--weighting", "flat", "--memory", "50M"]
-    output = done(run("cooccur", "text.txt", "-o", "x.npz", "-o", "x.fe", "-o", "x.bin", *flags))
-    wanted = fe.Cooccurrence(window=2, min_count=2, weighting="flat").fit(LINES, verbose=0)
-    assert f"{len(wanted.vocab)} words x {len(wanted.vocab)} columns, {wanted.matrix.nnz} entries" in output
-    assert (sparse.load_npz(folder / "x.npz") != wanted.matrix).nnz == 0
-    assert json.loads((folder / "x.terms.json").read_text(encoding="utf-8")) == wanted.vocab.words
-    assert (fe.load(folder / "x.fe").matrix != wanted.matrix).nnz == 0
-    records = np.fromfile(folder / "x.bin", [("row", "<i4"), ("column", "<i4"), ("count", "<f8")])
-    coo = wanted.matrix.tocoo()
-    assert (records["row"] == coo.row + 1).all() and (records["column"] == coo.col + 1).all()
-    assert (records["count"] == coo.data).all()
-    assert fe.Vocab.load(folder / "x.vocab.txt").words == wanted.vocab.words
-    assert "Cooccurrence" in done(run("info", "x.fe"))
-    refused(run("nn", "x.fe", "king"), 1, "x.fe: holds a Cooccurrence, which has no word vectors")
-
-
-def test_cooccur_bad_use(folder):
-    refused(run("cooccur", "text.txt"), 2, "-o X.npz")
-    refused(run("cooccur", "text.txt", "-o", "x.txt"), 2, "must end in one of .npz, .fe, .bin")
-    refused(run("cooccur", "text.txt", "-o", "x.npz", "--window", "0"), 2, "window=0")
-    refused(run("cooccur", "text.txt", "-o", "x.npz", "--memory", "much"), 2, "memory='much'")
-    refused(run("cooccur", "text.txt", "-o", "x.npz", "--memory", "1K"), 2, "memory of 1000 bytes")
-    refused(run("cooccur", "text.txt", "-o", "x.npz", "--weighting", "x"), 2, "x")
-    refused(run("cooccur", "text.txt", "-o", "x.npz", "--directional", "--no-symmetric"), 2, "choose one")
-    refused(run("cooccur", "text.txt", "-o", "x.bin", "--directional", "--min-count", "1"), 2, "V x V")
-    assert not list(folder.glob("x*"))
