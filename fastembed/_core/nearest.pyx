@@ -27,6 +27,8 @@ def select(
     cdef const float *row
     cdef float least
     cdef int found
+    if k == 0:
+        return
     with nogil:
         for q in range(scores.shape[0]):
             row = &scores[q, 0]
@@ -60,6 +62,8 @@ def select_sums(
     cdef float[STEP] sums
     cdef float least
     cdef int found
+    if k == 0:
+        return
     with nogil:
         for q in range(triples.shape[0]):
             least = best[q, k - 1]
