@@ -11,7 +11,7 @@ def empty(count, k):
 
 
 @pytest.mark.parametrize("widths", [[1], [64], [63, 1, 65], [200, 7, 128, 1]])
-@pytest.mark.parametrize("k", [1, 2, 9])
+@pytest.mark.parametrize("k", [0, 1, 2, 9])
 def test_blocks_give_what_one_sort_gives(widths, k):
     rng = np.random.default_rng(sum(widths) + k)
     scores = rng.normal(size=(5, sum(widths))).astype(np.float32)
