@@ -25,6 +25,7 @@ MODULES = {
     "cooc": [],
     "nearest": [],
     "glove": [],
+    "classify": [],
     "spmm": [],
     "pmi": [],
     "textvec": [],

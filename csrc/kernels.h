@@ -79,6 +79,8 @@ typedef struct fe_kernels {
     void (*settle)(fe_loss *loss);
     /* labels (n_outputs,), the lowest bit of each -> laid (n_outputs * n_inputs + FE_PAD,), for step->signs */
     void (*lay_signs)(const fe_step *step, const int32_t *labels, float *laid);
+    /* the same for one input row and a softmax over the outputs, of which `target` is the right one -> its loss */
+    double (*softmax)(const fe_step *step, int target);
     /* pair (2, width): both rows = mean of n rows */
     void (*mean)(const float *const *rows, int n, int width, float *pair);
     /* rows += scale (pair[0] - pair[1]), pair (2, width) */

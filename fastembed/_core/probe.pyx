@@ -59,6 +59,10 @@ cdef class Step:
             kernels.settle(&loss)
         return loss.total
 
+    def softmax(self, int target):
+        """Take the step with a softmax over the outputs, of which `target` is the right one; returns its loss."""
+        return kernels.softmax(&self.c, target)
+
 
 def mean(const float[:, ::1] rows):
     """Mean of rows (n, D'), twice: -> (2, D')."""

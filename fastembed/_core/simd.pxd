@@ -60,6 +60,7 @@ cdef extern from "kernels.h" nogil:
         void (*step)(const fe_step *step, fe_loss *loss) noexcept nogil
         void (*settle)(fe_loss *loss) noexcept nogil
         void (*lay_signs)(const fe_step *step, const int32_t *labels, float *laid) noexcept nogil
+        double (*softmax)(const fe_step *step, int target) noexcept nogil
         void (*mean)(const float *const *rows, int n, int width, float *pair) noexcept nogil
         void (*spread)(float *const *rows, int n, int width, const float *pair, float scale) noexcept nogil
         void (*blend)(const float *const *rows, const float *weights, int n, int width, float *pair) noexcept nogil
