@@ -22,6 +22,7 @@ _NAMES = {  # public name -> module that has it
     "SkipGram": ".models.word2vec",
     "CBOW": ".models.word2vec",
     "FastText": ".models.fasttext",
+    "FastTextClassifier": ".models.classifier",
     "Cooccurrence": ".models.cooccurrence",
     "GloVe": ".models.glove",
     "SVDEmbedding": ".models.svd",

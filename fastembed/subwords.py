@@ -133,13 +133,13 @@ class Subwords:
     ----------
     ngrams : NGrams
     rows : (bucket, dim) float32; may be strided, read-only or memory-mapped. Not copied.
-    places : (bucket,) int32, which of ``rows`` is that of each n-gram row; None: the same.
+    places : (bucket,) int32, which of ``rows``, then any number, is that of each n-gram row; None: the same.
     """
 
     def __init__(self, ngrams, rows, places=None):
-        if rows.ndim != 2 or len(rows) != ngrams.bucket or rows.dtype != np.float32:
+        if rows.ndim != 2 or (places is None and len(rows) != ngrams.bucket) or rows.dtype != np.float32:
             raise ParameterError(f"n-gram rows of shape {rows.shape}: needs {ngrams.bucket} rows of float32")
-        if places is not None and (places.shape != (len(rows),) or places.dtype != np.int32):
+        if places is not None and (places.shape != (ngrams.bucket,) or places.dtype != np.int32):
             raise ParameterError(f"places of shape {places.shape} for {len(rows)} n-gram rows")
         self.ngrams, self.rows, self.places = ngrams, rows, places
 
@@ -149,7 +149,7 @@ class Subwords:
 
     def in_order(self, first, last):
         """N-gram rows first .. last - 1, (last - first, dim), by the number of their hash."""
-        return self.rows[self.placed(np.arange(first, min(last, len(self.rows))))]
+        return self.rows[self.placed(np.arange(first, min(last, self.ngrams.bucket)))]
 
     def vector(self, word):
         """The vector (dim,) of a word out of the vocabulary; WordNotFoundError if it has no n-grams."""

@@ -1,4 +1,4 @@
-"""fastText's files: the .bin model with its n-grams, and .vec, which is word2vec's text.
+"""fastText's files: the .bin model with its n-grams, or of a classifier, and .vec, which is word2vec's text.
 
 A .bin is magic, version, 12 int32 and a double of parameters; the dictionary: sizes, then entries (word, NUL, count,
 type); a flag for quantised, the input matrix (words, then n-gram rows), a flag, the output matrix. A matrix is its two
@@ -27,6 +27,7 @@ ARGS = (
     "bucket", "minn", "maxn", "rate",
 )  # fmt: skip
 HS, NS = 1, 2
+LOSSES = {"hs": HS, "softmax": 3, "ova": 4}  # of a classifier
 CBOW, SKIPGRAM, SUPERVISED = 1, 2, 3
 _HEAD = struct.Struct("<ii12id")
 _SIZES = struct.Struct("<3iqq")
@@ -41,7 +42,9 @@ class Contents:
     args : dict of ARGS and "sample".
     vocab : Vocab of V words.
     words : (V, dim) float32, the words' own rows; parts : Subwords.
-    context : (V, dim) float32, the output rows; None writes zeros.
+    context : (V, dim) float32, the output rows; None writes zeros. Of a classifier (L, dim).
+    labels : Vocab of the L labels of a classifier, with their prefix; else None.
+    inputs : (V + bucket, dim), words and parts as they were read, one after another.
     """
 
     args: dict
@@ -49,19 +52,20 @@ class Contents:
     words: np.ndarray
     parts: Subwords
     context: np.ndarray | None
+    labels: Vocab | None = None
+    inputs: np.ndarray | None = None
 
 
 def read(source, options):
-    """A FastText model over the memory-mapped matrices of a .bin; of a supervised one its KeyedVectors.
+    """A FastText model over the memory-mapped matrices of a .bin; of a supervised one a FastTextClassifier.
 
     Every size is checked against the file's before anything is made. Raises FormatError, with the byte, for a damaged
     or quantised file and for one of a later version.
     """
     args = _args(source)
-    vocab, at = _vocab(source, args, options)
+    vocab, labels, at = _vocab(source, args, options)
     inputs, at = _matrix(source, at, "input", len(vocab) + args["bucket"], args["dim"])
-    rows = args["labels"] if args["model"] == SUPERVISED else len(vocab)
-    context, at = _matrix(source, at, "output", rows, args["dim"])
+    context, at = _matrix(source, at, "output", len(vocab if labels is None else labels), args["dim"])
     if at != source.size:
         raise FormatError(source.path, f"{source.size - at} bytes follow the output matrix", offset=at)
     words, buckets = inputs[: len(vocab)], inputs[len(vocab) :]
@@ -69,9 +73,7 @@ def read(source, options):
         ngrams = NGrams(args["minn"], args["maxn"], args["bucket"])
     except ParameterError as error:
         raise FormatError(source.path, f"parameters that cannot be: {error}", offset=8) from None
-    contents = Contents(args, vocab, words, Subwords(ngrams, buckets), context)
-    if args["model"] == SUPERVISED:
-        return KeyedVectors(vocab, ngrams.compose(vocab, words, contents.parts), contents.parts)
+    contents = Contents(args, vocab, words, Subwords(ngrams, buckets), context, labels, inputs)
     return late("fastembed.models", "from_fasttext")(source.path, contents)
 
 
@@ -96,7 +98,7 @@ def _args(source):
 
 
 def _vocab(source, args, options):
-    """The words, and where the matrices begin; puts the number of labels into args."""
+    """The words, the labels (None where there are none) and where the matrices begin."""
     begin = _HEAD.size
     if source.size < begin + _SIZES.size:
         raise FormatError(source.path, "the file ends before its dictionary", offset=source.size)
@@ -121,8 +123,8 @@ def _vocab(source, args, options):
         )
     if pruned >= 0:
         raise FormatError(source.path, "a quantised model, whose vectors cannot be read", offset=begin + 20)
-    args["labels"] = labels
-    return _checked_words(source, spans[:words], counts[:words], options), at
+    vocab = _checked_words(source, spans[:words], counts[:words], options)
+    return vocab, _checked_words(source, spans[words:], counts[words:], options) if labels else None, at
 
 
 def _checked_words(source, spans, counts, options):
@@ -161,28 +163,38 @@ def _matrix(source, at, name, rows, dim):
 
 
 def write(obj, path):
-    """Write a FastText model, or KeyedVectors with or without n-grams, as a .bin.
+    """Write a FastText or FastTextClassifier, or KeyedVectors with or without n-grams, as a .bin.
 
     KeyedVectors have no output side: fastText could not train the file further. Raises ParameterError for words that
     the format cannot hold.
     """
     contents = obj.to_fasttext() if hasattr(obj, "to_fasttext") else _of_vectors(obj)
     vocab, args, dim = contents.vocab, contents.args, contents.words.shape[1]
+    labels = Vocab([]) if contents.labels is None else contents.labels
     check_words(KeyedVectors(vocab, contents.words), b"\0", "fasttext")
+    rows, buckets = len(labels) or len(vocab), contents.parts.ngrams.bucket
+    with atomic_write(path) as file:
+        file.write(_HEAD.pack(793712314, VERSION, *(int(args[name]) for name in ARGS), float(args["sample"])))
+        sizes = len(vocab) + len(labels), len(vocab), len(labels), vocab.total + labels.total
+        file.write(_SIZES.pack(*sizes, -1))
+        file.write(_entries(vocab, 0))
+        file.write(_entries(labels, 1))
+        file.write(_MATRIX.pack(False, len(vocab) + buckets, dim))
+        _write_rows(file, len(vocab), lambda a, b: contents.words[a:b])
+        _write_rows(file, buckets, contents.parts.in_order)
+        file.write(_MATRIX.pack(False, rows, dim))
+        have = 0 if contents.context is None else len(contents.context)  # hierarchical softmax leaves one row unused
+        _write_rows(file, have, lambda a, b: contents.context[a:b])
+        file.write(bytes(4 * dim * (rows - have)))
+
+
+def _entries(vocab, kind):
+    """The dictionary's bytes for words (kind 0) or labels (kind 1)."""
     blob, offsets = np.append(vocab.blob, np.uint8(0)), np.ascontiguousarray(vocab.offsets, np.int64)
     entries = np.zeros(len(vocab.blob) + 10 * len(vocab), np.uint8)
     dictionary.write(blob, offsets, vocab.counts.astype("<i8").view(np.int64), entries)
-    with atomic_write(path) as file:
-        file.write(_HEAD.pack(793712314, VERSION, *(int(args[name]) for name in ARGS), float(args["sample"])))
-        file.write(_SIZES.pack(len(vocab), len(vocab), 0, vocab.total, -1))
-        file.write(entries)
-        file.write(_MATRIX.pack(False, len(vocab) + len(contents.parts.rows), dim))
-        _write_rows(file, len(vocab), lambda a, b: contents.words[a:b])
-        _write_rows(file, len(contents.parts.rows), contents.parts.in_order)
-        file.write(_MATRIX.pack(False, len(vocab), dim))
-        have = 0 if contents.context is None else len(contents.context)  # hierarchical softmax leaves one row unused
-        _write_rows(file, have, lambda a, b: contents.context[a:b])
-        file.write(bytes(4 * dim * (len(vocab) - have)))
+    entries[offsets[1:] + 10 * np.arange(1, len(vocab) + 1) - 1] = kind
+    return entries
 
 
 def _write_rows(file, count, rows):

@@ -11,14 +11,15 @@ MODELS = {  # name -> (family, module, class)
     "fasttext": ("vectors", "fasttext", "FastText"),
     "svd": ("vectors", "svd", "SVDEmbedding"),
     "truncated-svd": ("matrix", "truncated", "TruncatedSVD"),
+    "classifier": ("labels", "classifier", "FastTextClassifier"),
     "onehot": ("counts", "onehot", "OneHotEncoder"),
     "counts": ("counts", "counts", "CountVectorizer"),
     "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
     "cooccur": ("pairs", "cooccurrence", "Cooccurrence"),
 }
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
-# "counts" turn documents into sparse matrices, "pairs" count words beside words, "matrix" are fitted to a matrix of
-# numbers.
+# "labels" learn labels of documents, "counts" turn documents into sparse matrices, "pairs" count words beside words,
+# "matrix" are fitted to a matrix of numbers.
 
 
 def names(family=None):
@@ -38,8 +39,8 @@ def to_native(model):
 
 
 def from_fasttext(path, contents):
-    """The FastText model of a fastText .bin (fastembed.io.fasttext.Contents)."""
-    return get("fasttext").from_fasttext(path, contents)
+    """The FastText or FastTextClassifier of a fastText .bin (fastembed.io.fasttext.Contents)."""
+    return get("fasttext" if contents.labels is None else "classifier").from_fasttext(path, contents)
 
 
 def from_native(path, tensors, meta):

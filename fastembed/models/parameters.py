@@ -174,6 +174,16 @@ class Choice(Function):
         return (isinstance(value, str) and value in self.choices) or (self.function and callable(value))
 
 
+class Text(Parameter):
+    """A text without white space."""
+
+    kind = str
+    wanted = "a text that is not empty and has no white space"
+
+    def within(self, value):
+        return bool(value) and value.isprintable() and not any(character.isspace() for character in value)
+
+
 class Pattern(Function):
     """A regular expression."""
 

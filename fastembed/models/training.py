@@ -71,6 +71,11 @@ def fingerprint(encoded):
     return "-".join(map(str, (len(encoded.ids), len(encoded.offsets) - 1, *marks)))
 
 
+def fingerprint_of(numbers):
+    """A short text that differs for arrays of numbers that differ."""
+    return zlib.crc32(np.ascontiguousarray(numbers))
+
+
 class Checkpoint:
     """Saves a model now and then while it trains.
 
