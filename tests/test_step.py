@@ -127,3 +127,48 @@ def test_mean_and_spread(isa):
     want = matrix + 0.25 * (pair[0] - pair[1])
     probe.spread(matrix, pair, 0.25)
     np.testing.assert_allclose(matrix, want, atol=1e-6)
+
+
+def softmax_loss(x, w, target):
+    scores = w @ x
+    return np.log(np.exp(scores - scores.max()).sum()) + scores.max() - scores[target]
+
+
+@pytest.mark.parametrize("dim", [1, 16, 100])
+@pytest.mark.parametrize("labels", [1, 2, 3, 7, 16, 33, 500])
+def test_softmax_equals_numpy(isa, labels, dim):
+    """x += lr sum (y - p) w and w += lr (y - p) x, all as they were; the loss is -log p."""
+    random, lr = np.random.default_rng(labels), 0.3
+    x, w = rows(random, 1, dim, 2.0), rows(random, labels, dim, 2.0)
+    target = int(random.integers(labels))
+    x0, w0 = x[0].astype(float), w.astype(float)
+    p = np.exp(w0 @ x0 - (w0 @ x0).max())
+    gradient = lr * ((np.arange(labels) == target) - p / p.sum())
+    step = probe.Step(x, w, np.zeros(labels, np.uint8), lr, np.arange(1), np.arange(labels))
+    assert step.softmax(target) == pytest.approx(softmax_loss(x0, w0, target), rel=1e-5, abs=1e-6)
+    np.testing.assert_allclose(x[0], x0 + gradient @ w0, rtol=0, atol=5e-6)
+    np.testing.assert_allclose(w, w0 + gradient[:, np.newaxis] * x0, rtol=0, atol=5e-6)
+    assert not x[:, dim:].any() and not w[:, dim:].any(), "the padding must stay zero"
+
+
+def test_gradient_of_the_softmax(isa):
+    random, dim, e = np.random.default_rng(3), 7, 1e-5
+    x, w = rows(random, 1, dim), rows(random, 5, dim)
+    x0, w0 = x[0, :dim].astype(float), w[:, :dim].astype(float)
+    probe.Step(x, w, np.zeros(5, np.uint8), 1.0, np.arange(1), np.arange(5)).softmax(2)
+    for k in range(dim):
+        moved = e * (np.arange(dim) == k)
+        gradient = (softmax_loss(x0 + moved, w0, 2) - softmax_loss(x0 - moved, w0, 2)) / (2 * e)
+        assert x0[k] - x[0, k] == pytest.approx(gradient, abs=2e-6)
+    for index in np.ndindex(w0.shape):
+        moved = np.zeros_like(w0)
+        moved[index] = e
+        gradient = (softmax_loss(x0, w0 + moved, 2) - softmax_loss(x0, w0 - moved, 2)) / (2 * e)
+        assert w0[index] - w[index] == pytest.approx(gradient, abs=2e-6)
+
+
+@pytest.mark.parametrize("score", [3e38, -3e38, np.inf, np.nan])
+def test_a_softmax_that_overflows_says_so(isa, score):
+    x, w = rows(np.random.default_rng(0), 1, 16), rows(np.random.default_rng(1), 3, 16)
+    x[0, 0], w[1, 0] = 10, score
+    assert not np.isfinite(probe.Step(x, w, np.zeros(3, np.uint8), 0.1, np.arange(1), np.arange(3)).softmax(1))

@@ -13,6 +13,7 @@ from .program import Program
 
 _VERBS = {  # verb -> (file, help); a file is imported only when its verb runs
     "train": ("train", "Train vectors: fastembed train skipgram text8 -o m.fe"),
+    "classify": ("classify", "Labels for texts: train on labelled lines, predict, test."),
     "tfidf": ("tfidf", "Documents to a sparse matrix of TF-IDF weights."),
     "cooccur": ("cooccur", "Count words beside words, for GloVe and SVD."),
     "vocab": ("files", "Count the words of a text."),
@@ -37,6 +38,8 @@ class Verbs(Program):
     def get_command(self, context, name):
         if name in _FASTTEXT_VERBS:
             return importlib.import_module(".train", __name__).fasttext_command(name)
+        if name == "supervised":  # fastText's name of classify train
+            return importlib.import_module(".classify", __name__).train_command(name)
         if name not in _VERBS:
             return None
         return getattr(importlib.import_module("." + _VERBS[name][0], __name__), name)

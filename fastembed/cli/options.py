@@ -21,6 +21,9 @@ FASTTEXT = {  # parameter -> fastText's spelling of it
     "minn": "-minn",
     "maxn": "-maxn",
     "bucket": "-bucket",
+    "word_ngrams": "-wordNgrams",
+    "loss": "-loss",
+    "label_prefix": "-label",
 }
 
 

@@ -75,6 +75,10 @@ def announce(path, vectors, seconds):
     written(path, f"{rows:,} words x {dim}", seconds)
 
 
+def announce_labels(path, model, seconds):
+    written(path, f"{len(model.classes_):,} labels, {len(model.vocab):,} words", seconds)
+
+
 def written(path, what, seconds):
     """Say that a file is there."""
     say(f"wrote {path}: {what}, {size_text(os.path.getsize(path))} in {seconds:.1f} s")

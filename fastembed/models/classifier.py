@@ -55,7 +55,11 @@ class FastTextClassifier(Trained):
     word_ngrams = Whole(1, "words of the longest n-grams of words; 1 makes none", low=1, high=1000)
     minn = Whole(0, "characters of the shortest n-grams", low=0, high=1 << 20)
     maxn = Whole(0, "characters of the longest n-grams; 0 makes none", low=0, high=1 << 20)
-    loss = Choice("softmax", "over all labels, by a tree of labels (hs), or each by itself (ova)", choices=("softmax", "hs", "ova"))
+    loss = Choice(
+        "softmax",
+        "over all labels, by a tree of labels (hs), or each by itself (ova)",
+        choices=("softmax", "hs", "ova"),
+    )
     bucket = Whole(2_000_000, "rows that n-grams share by their hash", low=1, high=(1 << 31) - 1)
     min_count = Whole(1, "drop words that occur less often", low=1)
     label_prefix = Text("__label__", "what labels begin with in a text")
@@ -233,8 +237,9 @@ class FastTextClassifier(Trained):
 
     # -- state: (vocab, names, label counts, kind, inputs, outputs, places, position, history, values of `fixed`)
     #
-    # inputs (R, D') has the words' rows, one of zeros for n-grams never seen, and those of the others; the row of bucket
-    # b is V + places[b]. Without places, as in a fastText file, it is V + b. outputs (L, D'), with hs (L - 1, D').
+    # inputs (R, D') has the words' rows, one of zeros for n-grams never seen, and those of the others; the row of
+    # bucket b is V + places[b]. Without places, as in a fastText file, it is V + b. outputs is (L, D'), or of a tree
+    # (L - 1, D').
 
     def _state(self):
         labels = self._names, self._counts, self._kind
@@ -392,9 +397,7 @@ class FastTextClassifier(Trained):
             raise FormatError(path, "n-grams and no rows for them", offset=8)
         outputs = contents.context[: len(names) - (model.loss == "hs")]
         matrices = contents.inputs, outputs, None
-        model._set_state(
-            (contents.vocab, (names, counts, "str"), matrices, Position(), [], model._no_state()[-1])
-        )
+        model._set_state((contents.vocab, (names, counts, "str"), matrices, Position(), [], model._no_state()[-1]))
         return model
 
     def __sklearn_tags__(self):

@@ -8,6 +8,7 @@ from ..corpus import Corpus
 from ..errors import CorpusError, ParameterError
 from ..subwords import WHOLE
 from ..vocab import Vocab
+from .training import fingerprint
 
 KINDS = {"str": str, "int": int, "bool": bool}  # what labels may be; numpy's own kinds count as these
 
@@ -78,7 +79,7 @@ def of_texts(texts, prefix):
     encoded = Corpus(_ended(texts)).encode()
     spans = np.stack([encoded.offsets[:-1], encoded.offsets[1:] - 1], 1)
     silent = starts_with(encoded.vocab, prefix) | _ends(encoded.vocab)
-    return Documents(encoded.vocab, encoded.ids, spans, silent, _mark(encoded))
+    return Documents(encoded.vocab, encoded.ids, spans, silent, fingerprint(encoded))
 
 
 def _ended(texts):
@@ -107,7 +108,7 @@ def of_lines(corpus, prefix):
     if "" in names:
         raise CorpusError(f"{corpus.name}: the label {prefix!r} has no name behind its prefix")
     spans = np.stack([encoded.offsets[:-1], encoded.offsets[1:]], 1)
-    documents = Documents(types, encoded.ids, spans, labelled | _ends(types), _mark(encoded))
+    documents = Documents(types, encoded.ids, spans, labelled | _ends(types), fingerprint(encoded))
     place = np.full(len(types), -1, np.int32)
     place[numbers] = np.arange(len(numbers))
     found = place[encoded.ids]
@@ -147,7 +148,7 @@ def _kind(labels):
         kinds.add("str" if issubclass(kind, str) else plain)
         if None in kinds:
             wrong = next(label for label in labels if type(label) is kind)
-            raise ParameterError(f"a label is {kind.__name__}, {repr(wrong)[:50]}: labels are str, whole numbers or bool")
+            raise ParameterError(f"a label is {kind.__name__}, {repr(wrong)[:50]}: give str, whole numbers or bool")
     if len(kinds) != 1:
         raise ParameterError(f"labels are {' and '.join(sorted(kinds))}" if kinds else "there are no labels")
     kind = kinds.pop()
@@ -176,9 +177,3 @@ def starts_with(vocab, prefix):
 
 def _ends(types):
     return starts_with(types, WHOLE) & (np.diff(types.offsets) == len(WHOLE))
-
-
-def _mark(encoded):
-    from .training import fingerprint
-
-    return fingerprint(encoded)

@@ -31,4 +31,7 @@ def text(kind):
     """What the model is fitted to: text, or numbers."""
     if kind in map(models.get, models.names("matrix")):
         return np.random.default_rng(0).random((20, 9))
-    return ["the cat sat on the mat", "the dog sat on the log", "a cat and a dog and a mat"] * 30
+    lines = ["the cat sat on the mat", "the dog sat on the log", "a cat and a dog and a mat"] * 30
+    if kind in map(models.get, models.names("labels")):
+        lines = [f"__label__{len(line) % 3} {line}" for line in lines]
+    return lines
