@@ -93,21 +93,6 @@ def test_their_models(tmp_path):
         assert np.isfinite(ours.wv.vectors).all()
 
 
-def test_supervised_and_quantised_files(tmp_path):
-    fasttext = pytest.importorskip("fasttext", reason="fasttext is not installed")
-    text = tmp_path / "text"
-    text.write_text("\n".join(f"__label__{k % 2} {line}" for k, line in enumerate(TEXT * 3)))
-    theirs = fasttext.train_supervised(str(text), dim=5, minn=2, maxn=3, bucket=300, thread=10, epoch=1, verbose=0)
-    theirs.save_model(str(tmp_path / "m.bin"))
-    ours = fe.KeyedVectors.load(tmp_path / "m.bin")
-    for word in [*theirs.words, "cats"]:
-        np.testing.assert_allclose(ours[word], theirs.get_word_vector(word), atol=1e-6)
-    theirs.quantize(qnorm=False, retrain=False, cutoff=0)
-    theirs.save_model(str(tmp_path / "m.ftz"))
-    with pytest.raises(FormatError, match="quantised"):
-        fe.load(tmp_path / "m.ftz")
-
-
 def test_a_compact_table(tmp_path):
     """floret's rows for the same words, its text, and nothing that a .bin could hold."""
     settings = {"dim": 6, "min_count": 1, "epochs": 4, "bucket": 150, "sample": 0, "hash_count": 2, "threads": 1}

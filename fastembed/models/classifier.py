@@ -198,7 +198,7 @@ class FastTextClassifier(Trained):
         step = max(1, min(8192, BLOCK // widest))
         for first in range(0, len(lines), step):
             bags = lines.bags(first, min(first + step, len(lines)))
-            with one_thread():
+            with one_thread(), np.errstate(over="ignore", invalid="ignore"):
                 scores = (means(self._inputs[:, : self._shape[0]], *bags) @ outputs.T).astype(np.float64)
             yield first, _probabilities(scores, self.loss, paths)
 
@@ -438,10 +438,10 @@ def _checked(path, model, sizes, matrices):
 
 def _probabilities(scores, loss, paths):
     """Probabilities (n, L) from scores of labels (n, L) or of the tree's nodes (n, L - 1)."""
-    if loss == "softmax":
-        scores = np.exp(scores - scores.max(1, keepdims=True))
-        return scores / scores.sum(1, keepdims=True)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # a file may hold any numbers
+        if loss == "softmax":
+            scores = np.exp(scores - scores.max(1, keepdims=True))
+            return scores / scores.sum(1, keepdims=True)
         if loss == "ova":
             return 1 / (1 + np.exp(-scores))
         offsets, nodes, codes = paths
