@@ -116,6 +116,14 @@ def _write_words(cut, tokens, on_line, words):
     return on_line
 
 
+def labelled_sentences():
+    """(label, sentence) of the sentences of film reviews, "pos" or "neg"; empty if they are not there."""
+    files = [(kind, shared() / "eval/contextual/sentence_polarity" / f"rt-polarity.{kind}") for kind in ("pos", "neg")]
+    if not all(path.exists() for _, path in files):
+        return []
+    return [(kind, line) for kind, path in files for line in path.read_text(encoding="latin-1").splitlines()]
+
+
 def evaluation_sets():
     """Paths of the evaluation files by short name; only those that are there."""
     folder = shared() / "eval"
@@ -123,6 +131,7 @@ def evaluation_sets():
         "ws353": folder / "similarity" / "ws353.tsv",
         "simlex": folder / "similarity" / "simlex999.tsv",
         "men": folder / "similarity" / "men3000.tsv",
+        "rare": folder / "similarity" / "rw2034.tsv",
         "analogies": folder / "analogy" / "questions-words.txt",
     }
     return {name: str(path) for name, path in files.items() if path.exists()}

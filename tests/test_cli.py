@@ -198,7 +198,7 @@ def test_an_unknown_ending_is_misuse(folder):
 def test_an_unknown_verb_is_misuse():
     refused(run("trian"), 2, "'trian'; did you mean train?")
     refused(run("train", "skipgarm"), 2, "did you mean skipgram?")
-    refused(run("zzz"), 2, "there are train, tfidf, cooccur, vocab")
+    refused(run("zzz"), 2, "there are train, classify, tfidf, cooccur, vocab")
 
 
 @pytest.fixture
@@ -357,6 +357,15 @@ def test_eval(trained):
 
 def test_eval_of_a_missing_file(trained):
     refused(run("eval", "m.fe", "none.tsv"), 1, "none.tsv")
+
+
+def test_eval_counts_unknown_words_that_have_subwords(folder):
+    done(run("train", "fasttext", "text.txt", "-o", "m.bin", "--dim", "6", "--bucket", "99", "--epochs", "1", "-q"))
+    (folder / "pairs.tsv").write_text("king\tqueen\t9\nkings\tqueens\t8\nman\tboy\t7\nwomen\tking\t1\nman\tking\t2\n")
+    known, whole = done(run("eval", "m.bin", "pairs.tsv")).splitlines()
+    assert "40.0% unknown" in known and "pairs.tsv with subwords" in whole and "0.0% unknown" in whole
+    (folder / "pairs.tsv").write_text("king\tqueen\t9\nman\tboy\t7\nman\tking\t2\n")
+    assert len(done(run("eval", "m.bin", "pairs.tsv")).splitlines()) == 1
 
 
 @pytest.mark.parametrize("ending", ["safetensors", "txt", "bin", "vec"])

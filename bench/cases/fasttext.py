@@ -6,10 +6,13 @@ from pathlib import Path
 from ..peers import installed
 from ..results import OURS, Column, Table
 from ..runner import Contestant, call, take_turns
-from . import word2vec
+from . import classifier, word2vec
 
-SUMMARY = "skip-gram and CBOW with subwords (minn 3, maxn 6, 2 M buckets): words/s, memory; opening a .bin"
-PARTS = ("sg-ns", "cbow-ns", "sg-hs", "open")
+SUMMARY = (
+    "skip-gram and CBOW with subwords (minn 3, maxn 6, 2 M buckets): words/s, memory; opening a .bin; "
+    "classifying sentences (see quality:fasttext for what the vectors are worth)"
+)
+PARTS = ("sg-ns", "cbow-ns", "sg-hs", "open", "classifier")
 OPENING = [Column("open", "open and 1,000 words", "seconds", "less"), Column("peak", "peak", "megabytes", "less")]
 
 
@@ -24,20 +27,29 @@ def settings(context, part, threads):
     }
 
 
+def trainers():
+    """Name -> function(job) for all who can train vectors with subwords."""
+    found = {OURS: "peers.ours:train", "gensim": "peers.gensim:train", "fasttext": "peers.fasttext:train"}
+    return {
+        name: lambda job, where=where: call(where, job | {"iterable": False})
+        for name, where in found.items()
+        if name == OURS or installed(name)
+    }
+
+
 def run(context, part):
     """One table a number of threads; one in all for opening."""
     if part == "open":
         return [_opening(context)]
+    if part == "classifier":
+        return (table for threads in context.threads for table in classifier.tables(context, threads))
     return [_training(context, part, threads) for threads in context.threads]
 
 
 def _training(context, part, threads):
     job = settings(context, part, threads)
-    trainers = {OURS: "peers.ours:train", "gensim": "peers.gensim:train", "fasttext": "peers.fasttext:train"}
     contestants = [
-        Contestant(name, lambda where=where: word2vec.measure(lambda job: call(where, job), job | {"iterable": False}))
-        for name, where in trainers.items()
-        if name == OURS or installed(name)
+        Contestant(name, lambda train=train: word2vec.measure(train, job)) for name, train in trainers().items()
     ]
     contestants = take_turns(context.chosen(contestants), context.repeats, context.tell)
     title = f"fasttext {part}, {threads} thread(s), dim {job['dim']}, {context.about}"

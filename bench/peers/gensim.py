@@ -19,6 +19,7 @@ def ingest(job):
 def train(job):
     """From text to vectors on disk: vocabulary, training, saving, each timed."""
     from gensim.models import FastText, Word2Vec
+    from gensim.models.fasttext import save_facebook_model
     from gensim.models.word2vec import LineSentence
 
     subwords = {"min_n": job["minn"], "max_n": job["maxn"], "bucket": job["bucket"]} if "minn" in job else {}
@@ -43,7 +44,10 @@ def train(job):
     ingested, cpu = perf_counter(), process_time()
     model.train(**source, total_examples=model.corpus_count, total_words=model.corpus_total_words, epochs=job["epochs"])
     trained, cpu = perf_counter(), process_time() - cpu
-    model.wv.save_word2vec_format(job["output"], binary=True)
+    if job.get("whole_model"):
+        save_facebook_model(model, job["output"])
+    else:
+        model.wv.save_word2vec_format(job["output"], binary=True)
     saved = perf_counter()
     return {"ingest": ingested - start, "train": trained - ingested, "cpu": cpu, "whole": saved - start}
 

@@ -41,6 +41,17 @@ def train(job):
     }
 
 
+def classify(job):
+    """From labelled lines to a model in memory, and its accuracy on other lines."""
+    from fastembed import FastTextClassifier, io  # noqa: F401 (so that its import is not timed)
+
+    names = ("dim", "epochs", "lr", "word_ngrams", "minn", "maxn", "loss", "bucket", "threads", "seed")
+    start, cpu = perf_counter(), process_time()
+    model = FastTextClassifier(**{name: job[name] for name in names}).fit(job["train"], verbose=0)
+    figures = {"seconds": perf_counter() - start, "cpu": process_time() - cpu}
+    return figures | {"accuracy": model.score(job["test"])}
+
+
 def open_bin(job):
     """Open a FastText model and ask for vectors of words known and unknown."""
     from fastembed import KeyedVectors, io  # noqa: F401 (so that its import is not timed)
@@ -149,8 +160,18 @@ def scores(kv, job):
     for name in ("ws353", "simlex", "men"):
         if name in job["sets"]:
             figures[name] = float(kv.evaluate_word_pairs(job["sets"][name])[1][0])
+    if job.get("subwords"):
+        figures |= rare_words(kv, job["sets"]["rare"])
     figures["pair_seconds"] = perf_counter() - start
     return figures
+
+
+def rare_words(kv, path):
+    """Similarity of rare words, without and with those that are not in the vocabulary, and their share of the pairs."""
+    from fastembed import evaluate
+
+    known, whole = evaluate.word_pairs(kv, path), evaluate.word_pairs(kv, path, subwords=True)
+    return {"rare": float(known[1][0]), "rare_all": float(whole[1][0]), "unknown": float(known[2]) / 100}
 
 
 def by_kind(sections):

@@ -23,14 +23,18 @@ from .query import load_vectors
 @click.option("--sections", is_flag=True, help="Show every section of an analogy file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
 def eval(file, tests, restrict_vocab, case_sensitive, delimiter, sections, as_json):
-    """Score vectors on TESTS: files of word pairs (word, word, score) or of analogies (": section" lines)."""
+    """Score vectors on TESTS: files of word pairs (word, word, score) or of analogies (": section" lines).
+
+    Pairs with words that are not in the vocabulary are left out; where vectors have subwords a second line counts them
+    too, such words being made of their n-grams.
+    """
     vectors = load_vectors(file)
     rows = []
     for path in tests:
         if is_analogies(path):
             rows += _analogies(vectors, path, restrict_vocab, not case_sensitive, sections)
         else:
-            rows.append(_pairs(vectors, path, delimiter, not case_sensitive))
+            rows += _pairs(vectors, path, delimiter, not case_sensitive)
     click.echo(json.dumps(rows, ensure_ascii=False, indent=1) if as_json else _table(rows))
 
 
@@ -42,11 +46,22 @@ def is_analogies(path):
 
 
 def _pairs(vectors, path, delimiter, fold):
-    pearson, spearman, unknown = vectors.evaluate_word_pairs(path, delimiter=delimiter, case_insensitive=fold)
-    return {
-        "test": str(path), "kind": "pairs", "spearman": float(spearman[0]), "pearson": float(pearson[0]),
-        "out_of_vocabulary": float(unknown) / 100,
-    }  # fmt: skip
+    """The scores of the known words, and if there are others that have subwords, of all."""
+    from ..evaluate import word_pairs
+
+    rows = []
+    for subwords in (False, True):
+        if subwords and (vectors.subwords is None or not rows[0]["out_of_vocabulary"]):
+            continue
+        found = word_pairs(vectors, path, delimiter=delimiter, case_insensitive=fold, subwords=subwords)
+        pearson, spearman, unknown = found
+        rows.append(
+            {
+                "test": f"{path} with subwords" if subwords else str(path), "kind": "pairs",
+                "spearman": float(spearman[0]), "pearson": float(pearson[0]), "out_of_vocabulary": float(unknown) / 100,
+            }
+        )  # fmt: skip
+    return rows
 
 
 def _analogies(vectors, path, restrict_vocab, fold, every):
