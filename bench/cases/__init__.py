@@ -15,3 +15,5 @@ CASES = {
     "sgns-peak": peak,
     "quality": quality,
 }
+
+GROUPS = {"counts": ("tfidf", "cooccur")}  # names for several cases
