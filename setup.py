@@ -28,6 +28,8 @@ MODULES = {
     "spmm": [],
     "pmi": [],
     "textvec": [],
+    "mathf": [],
+    "optim": [],
 }
 
 DIRECTIVES = {

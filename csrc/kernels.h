@@ -70,6 +70,18 @@ typedef struct fe_named {
     int width; /* floats of a row that may differ from zero, a multiple of the table's lanes */
 } fe_named;
 
+/* How an optimiser changes parameters (optim.inc). */
+enum { FE_SGD, FE_ADAGRAD, FE_ADAM };
+
+typedef struct fe_rule {
+    int kind;
+    double lr;
+    double scale;          /* of the gradients, for instance to clip their norm */
+    double beta1, beta2;   /* of Adam */
+    double epsilon;        /* of AdaGrad and Adam */
+    int64_t steps;         /* so many with this one, from 1 */
+} fe_rule;
+
 typedef struct fe_kernels {
     const char *name; /* "base", "avx2", "avx512" */
     int lanes;        /* floats in one vector register */
@@ -94,6 +106,17 @@ typedef struct fe_kernels {
     void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block, double *out);
     /* train on n entries of one row -> the sum of their losses */
     double (*glove)(const fe_glove *model, int32_t row, const fe_glove_entry *entries, int64_t n);
+    /* x (n,) = e^x, for x below 88; tanh x; 1 / (1 + e^-x) */
+    void (*exp)(float *x, int64_t n);
+    void (*tanh)(float *x, int64_t n);
+    void (*sigmoid)(float *x, int64_t n);
+    /* scores (n,) = e^(scores + bias - peak), peak the largest of scores + bias -> their sum */
+    float (*softmax)(float *scores, const float *bias, int64_t n, float *peak);
+    /* one step of an optimiser: gradient (n,) # in; value, means, squares (n,) # in and out */
+    void (*optimise_float)(const fe_rule *rule, const float *gradient, float *value, float *means, float *squares,
+                           int64_t n);
+    void (*optimise_double)(const fe_rule *rule, const double *gradient, double *value, double *means, double *squares,
+                            int64_t n);
     /* floating-point operations of a loop that does nothing else, for benchmarks */
     double (*fma_loop)(int64_t times);
 } fe_kernels;

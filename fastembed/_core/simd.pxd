@@ -54,6 +54,20 @@ cdef extern from "kernels.h" nogil:
         int stride
         int width
 
+    enum:
+        SGD "FE_SGD"
+        ADAGRAD "FE_ADAGRAD"
+        ADAM "FE_ADAM"
+
+    ctypedef struct fe_rule:
+        int kind
+        double lr
+        double scale
+        double beta1
+        double beta2
+        double epsilon
+        int64_t steps
+
     ctypedef struct fe_kernels:
         const char *name
         int lanes
@@ -70,6 +84,14 @@ cdef extern from "kernels.h" nogil:
         void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block,
                             double *out) noexcept nogil
         double (*glove)(const fe_glove *model, int32_t row, const fe_glove_entry *entries, int64_t n) noexcept nogil
+        void (*exp)(float *x, int64_t n) noexcept nogil
+        void (*tanh)(float *x, int64_t n) noexcept nogil
+        void (*sigmoid)(float *x, int64_t n) noexcept nogil
+        float (*softmax)(float *scores, const float *bias, int64_t n, float *peak) noexcept nogil
+        void (*optimise_float)(const fe_rule *rule, const float *gradient, float *value, float *means, float *squares,
+                               int64_t n) noexcept nogil
+        void (*optimise_double)(const fe_rule *rule, const double *gradient, double *value, double *means,
+                                double *squares, int64_t n) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
     const fe_kernels *const *fe_available()
 
