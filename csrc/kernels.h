@@ -94,6 +94,10 @@ typedef struct fe_kernels {
     void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block, double *out);
     /* train on n entries of one row -> the sum of their losses */
     double (*glove)(const fe_glove *model, int32_t row, const fe_glove_entry *entries, int64_t n);
+    /* y (n,) = exp, sigmoid or tanh of x (n,), which may be the same array */
+    void (*exp_all)(const float *x, float *y, int64_t n);
+    void (*sigmoid_all)(const float *x, float *y, int64_t n);
+    void (*tanh_all)(const float *x, float *y, int64_t n);
     /* floating-point operations of a loop that does nothing else, for benchmarks */
     double (*fma_loop)(int64_t times);
 } fe_kernels;
