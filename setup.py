@@ -28,7 +28,6 @@ MODULES = {
     "spmm": [],
     "pmi": [],
     "textvec": [],
-    "mathf": [],
     "optim": [],
 }
 

@@ -106,10 +106,10 @@ typedef struct fe_kernels {
     void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block, double *out);
     /* train on n entries of one row -> the sum of their losses */
     double (*glove)(const fe_glove *model, int32_t row, const fe_glove_entry *entries, int64_t n);
-    /* x (n,) = e^x, for x below 88; tanh x; 1 / (1 + e^-x) */
-    void (*exp)(float *x, int64_t n);
-    void (*tanh)(float *x, int64_t n);
-    void (*sigmoid)(float *x, int64_t n);
+    /* y (n,) = exp, sigmoid or tanh of x (n,), which may be the same array */
+    void (*exp_all)(const float *x, float *y, int64_t n);
+    void (*sigmoid_all)(const float *x, float *y, int64_t n);
+    void (*tanh_all)(const float *x, float *y, int64_t n);
     /* scores (n,) = e^(scores + bias - peak), peak the largest of scores + bias -> their sum */
     float (*softmax)(float *scores, const float *bias, int64_t n, float *peak);
     /* one step of an optimiser: gradient (n,) # in; value, means, squares (n,) # in and out */

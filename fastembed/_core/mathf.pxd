@@ -10,7 +10,7 @@ cdef inline void tanh_each(floating *x, int64_t n) noexcept nogil:
     """x (n,) = tanh x"""
     cdef int64_t i
     if floating is float:
-        simd.kernels.tanh(x, n)
+        simd.kernels.tanh_all(x, x, n)
     else:
         for i in range(n):
             x[i] = math.tanh(x[i])
@@ -20,20 +20,10 @@ cdef inline void sigmoid_each(floating *x, int64_t n) noexcept nogil:
     """x (n,) = 1 / (1 + e^-x)"""
     cdef int64_t i
     if floating is float:
-        simd.kernels.sigmoid(x, n)
+        simd.kernels.sigmoid_all(x, x, n)
     else:
         for i in range(n):
             x[i] = 1 / (1 + math.exp(-x[i]))
-
-
-cdef inline void exp_each(floating *x, int64_t n) noexcept nogil:
-    """x (n,) = e^x, of x below 88"""
-    cdef int64_t i
-    if floating is float:
-        simd.kernels.exp(x, n)
-    else:
-        for i in range(n):
-            x[i] = math.exp(x[i])
 
 
 cdef inline floating softmax_row(floating *scores, const floating *bias, int64_t n, floating *peak) noexcept nogil:

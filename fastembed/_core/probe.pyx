@@ -118,6 +118,19 @@ def scatter(float[:, ::1] matrix, const int32_t[::1] rows, const float[:, ::1] p
     kernels.scatter(&named, &pair[0, 0])
 
 
+def elementwise(str name, const float[::1] x):
+    """exp, sigmoid or tanh of x (n,) -> (n,)"""
+    out = np.empty(x.shape[0], np.float32)
+    cdef float[::1] y = out
+    if name == "exp":
+        kernels.exp_all(&x[0], &y[0], x.shape[0])
+    elif name == "sigmoid":
+        kernels.sigmoid_all(&x[0], &y[0], x.shape[0])
+    else:
+        kernels.tanh_all(&x[0], &y[0], x.shape[0])
+    return out
+
+
 def fma_loop(int64_t times):
     """Floating-point operations done by `times` rounds of independent multiply-adds in registers: the core's peak."""
     cdef double flops

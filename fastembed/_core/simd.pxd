@@ -84,9 +84,9 @@ cdef extern from "kernels.h" nogil:
         void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block,
                             double *out) noexcept nogil
         double (*glove)(const fe_glove *model, int32_t row, const fe_glove_entry *entries, int64_t n) noexcept nogil
-        void (*exp)(float *x, int64_t n) noexcept nogil
-        void (*tanh)(float *x, int64_t n) noexcept nogil
-        void (*sigmoid)(float *x, int64_t n) noexcept nogil
+        void (*exp_all)(const float *x, float *y, int64_t n) noexcept nogil
+        void (*sigmoid_all)(const float *x, float *y, int64_t n) noexcept nogil
+        void (*tanh_all)(const float *x, float *y, int64_t n) noexcept nogil
         float (*softmax)(float *scores, const float *bias, int64_t n, float *peak) noexcept nogil
         void (*optimise_float)(const fe_rule *rule, const float *gradient, float *value, float *means, float *squares,
                                int64_t n) noexcept nogil
