@@ -29,6 +29,9 @@ MODULES = {
     "pmi": [],
     "textvec": [],
     "optim": [],
+    "softmax": [],
+    "dense": [],
+    "tree": [],
 }
 
 SHARED = "fastembed._core.shared"  # Cython's code for typed memoryviews: compiled once, not in every module
