@@ -72,7 +72,7 @@ class Optimizer:
     def restore(self, tensors, prefix="optimizer."):
         """Take the state that ``tensors`` gave; ValueError if it does not fit."""
         for slot, params in self.slots.items():
-            params.restore(tensors, f"{prefix}{slot}.")
+            params.copy(tensors, f"{prefix}{slot}.")
         steps = tensors.get(f"{prefix}steps")
         if steps is None or steps.shape != (1,) or steps.dtype != np.int64 or steps[0] < 0:
             raise ValueError("the optimiser's number of steps is missing or makes no sense")

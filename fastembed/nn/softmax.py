@@ -132,16 +132,17 @@ class HierarchicalSoftmax:
 
     def __init__(self, params, names=("output", "output.bias"), threads=1, *, paths):
         self.params, self.names, self.threads = params, names, threads
-        self.offsets, self.nodes, self.codes = paths
+        self.paths = paths
         self.scratch, self.tape = Scratch(params.flat.dtype), None
 
     def forward(self, inputs, targets):
         """Losses (B,), exact."""
-        lengths = self.offsets[targets + 1] - self.offsets[targets]
+        offsets, nodes, codes = self.paths
+        lengths = offsets[targets + 1] - offsets[targets]
         bounds = np.concatenate([[0], np.cumsum(lengths)])
         rows = np.repeat(np.arange(len(targets)), lengths)
-        places = np.arange(len(rows)) + np.repeat(self.offsets[targets] - bounds[:-1], lengths)
-        nodes, codes = self.nodes[places], self.codes[places]
+        places = np.arange(len(rows)) + np.repeat(offsets[targets] - bounds[:-1], lengths)
+        nodes, codes = nodes[places], codes[places]
         weights, bias = (self.params[name] for name in self.names)
         slopes, losses = np.empty(len(rows), inputs.dtype), np.empty(len(targets))
         arrays = (inputs, weights, bias, bounds, nodes, codes, slopes, losses)
