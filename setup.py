@@ -27,6 +27,7 @@ MODULES = {
     "glove": [],
     "spmm": [],
     "pmi": [],
+    "ngram": ["ngrams.c", "smooth.c", "lm.c"],
     "textvec": [],
 }
 
