@@ -27,13 +27,13 @@ FE_INLINE uint32_t word_of(const fe_lm *lm, int order, uint64_t node)
     return order == lm->order && order > 1 ? lm->longest[node].word : lm->nodes[order][node].word;
 }
 
-void fe_lm_index(const fe_lm *lm, int order, fe_slot *slots)
+void fe_lm_index(const fe_lm *lm, int order, fe_lm_slot *slots)
 {
     const uint64_t size = lm->size[order];
     uint64_t path[FE_MOST_ORDER + 1] = {0}; /* the nodes of the orders 1.. to the one at hand */
     struct {
         uint64_t place;
-        fe_slot slot;
+        fe_lm_slot slot;
     } queue[AHEAD];
     for (uint64_t node = 0; node < lm->count[order] + AHEAD; node++) {
         if (node >= AHEAD) {
@@ -52,7 +52,7 @@ void fe_lm_index(const fe_lm *lm, int order, fe_slot *slots)
         for (int k = order; k > 0; k--)
             hash = hash_word(hash, k > 1 ? word_of(lm, k, path[k]) : (uint32_t)path[1]);
         queue[node % AHEAD].place = place(hash, size);
-        queue[node % AHEAD].slot = (fe_slot){(uint32_t)hash, (uint32_t)node};
+        queue[node % AHEAD].slot = (fe_lm_slot){(uint32_t)hash, (uint32_t)node};
         FE_PREFETCH_WRITE(&slots[place(hash, size)]);
     }
 }
@@ -61,7 +61,7 @@ void fe_lm_index(const fe_lm *lm, int order, fe_slot *slots)
 FE_INLINE uint64_t find(const fe_lm *lm, int order, uint64_t hash, uint32_t word, uint64_t begin, uint64_t end)
 {
     const uint64_t size = lm->size[order];
-    const fe_slot *slots = lm->slots[order];
+    const fe_lm_slot *slots = lm->slots[order];
     uint64_t at = place(hash, size);
     for (uint64_t turn = 0; turn < size && slots[at].node != FE_NONE; turn++) {
         if (slots[at].check == (uint32_t)hash && slots[at].node >= begin && slots[at].node < end &&
@@ -107,7 +107,7 @@ FE_INLINE void approach(scan *s, int64_t i)
     const fe_lm *lm = s->lm;
     const uint64_t *hashes = s->hashes[i & (AHEAD - 1)];
     for (int k = 2; k <= s->orders[i & (AHEAD - 1)]; k++) {
-        const fe_slot slot = lm->slots[k][place(hashes[k], lm->size[k])];
+        const fe_lm_slot slot = lm->slots[k][place(hashes[k], lm->size[k])];
         if (slot.check == (uint32_t)hashes[k] && slot.node < lm->count[k]) {
             if (k < lm->order)
                 FE_PREFETCH(&lm->nodes[k][slot.node]);

@@ -102,9 +102,9 @@ void fe_ngrams_log(fe_ngram *nodes, int64_t first, int64_t last, const float *ba
 
 /* ---- questions ---- */
 
-typedef struct fe_slot { /* of a hash table; node FE_NONE: empty */
+typedef struct fe_lm_slot { /* of a hash table; node FE_NONE: empty */
     uint32_t check, node;
-} fe_slot;
+} fe_lm_slot;
 
 typedef struct fe_lm {
     int order;
@@ -113,13 +113,13 @@ typedef struct fe_lm {
     double nothing; /* additive: log10 of the probability behind a context that was not seen */
     const fe_ngram *nodes[FE_MOST_ORDER + 1]; /* of the orders from 1; the highest one's in `longest` if it is above 1 */
     const fe_longest *longest;
-    const fe_slot *slots[FE_MOST_ORDER + 1]; /* of the orders from 2 */
+    const fe_lm_slot *slots[FE_MOST_ORDER + 1]; /* of the orders from 2 */
     uint64_t count[FE_MOST_ORDER + 1];       /* of nodes */
     uint64_t size[FE_MOST_ORDER + 1];        /* of slots, at most 2^32 */
 } fe_lm;
 
 /* Fill the slots of an order (all empty) with its nodes. */
-void fe_lm_index(const fe_lm *lm, int order, fe_slot *slots);
+void fe_lm_index(const fe_lm *lm, int order, fe_lm_slot *slots);
 
 /* out[i] = natural log of the probability of words[i] after those before it in its sentence, for i in [first, last); 0
  * for <s>, with which each sentence begins, also the first. words (end,) is read ahead of need. A damaged model gives

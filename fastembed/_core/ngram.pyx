@@ -22,7 +22,7 @@ cdef extern from "ngrams.h" nogil:
         pass
     ctypedef struct fe_longest:
         pass
-    ctypedef struct fe_slot:
+    ctypedef struct fe_lm_slot:
         pass
 
     ctypedef struct fe_packing:
@@ -44,7 +44,7 @@ cdef extern from "ngrams.h" nogil:
         double nothing
         const fe_ngram **nodes
         const fe_longest *longest
-        const fe_slot **slots
+        const fe_lm_slot **slots
         uint64_t *count
         uint64_t *size
 
@@ -61,7 +61,7 @@ cdef extern from "ngrams.h" nogil:
     void fe_ngrams_interpolate(const fe_ngram *parents, int64_t first, int64_t last, fe_ngram *children,
                                const float *backoff, const fe_ngram *shorter)
     void fe_ngrams_log(fe_ngram *nodes, int64_t first, int64_t last, const float *backoff)
-    void fe_lm_index(const fe_lm *lm, int order, fe_slot *slots)
+    void fe_lm_index(const fe_lm *lm, int order, fe_lm_slot *slots)
     void fe_lm_score(const fe_lm *lm, const int32_t *words, int64_t first, int64_t last, int64_t end, double *out)
 
 
@@ -253,7 +253,7 @@ cdef class Model:
             self.c.count[k] = rows.shape[0] - (k < self.c.order or k == 1)
             if k > 1:
                 rows = slots[k]
-                self.c.slots[k], self.c.size[k] = <const fe_slot *>&rows[0, 0], rows.shape[0]
+                self.c.slots[k], self.c.size[k] = <const fe_lm_slot *>&rows[0, 0], rows.shape[0]
 
     def index(self, Job job):
         """Fill the slots; chunk k of the job is order k + 2."""
@@ -263,7 +263,7 @@ cdef class Model:
         while k >= 0:
             rows = self.held[1][k + 2]
             with nogil:
-                fe_lm_index(&self.c, k + 2, <fe_slot *>&rows[0, 0])
+                fe_lm_index(&self.c, k + 2, <fe_lm_slot *>&rows[0, 0])
             k = job.take()
 
     def score(self, Job job, const int64_t[::1] bounds, const int32_t[::1] words, double[::1] out):
