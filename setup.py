@@ -29,6 +29,7 @@ MODULES = {
     "pmi": [],
     "ngram": ["ngrams.c", "smooth.c", "lm.c"],
     "textvec": [],
+    "arpa": [],
 }
 
 SHARED = "fastembed._core.shared"  # Cython's code for typed memoryviews: compiled once, not in every module

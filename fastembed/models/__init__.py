@@ -43,6 +43,11 @@ def from_fasttext(path, contents):
     return get("fasttext").from_fasttext(path, contents)
 
 
+def from_arpa(path, contents):
+    """The NGramLM of an ARPA file (fastembed.io.arpa.Contents)."""
+    return get("ngram").from_arpa(path, contents)
+
+
 def from_native(path, tensors, meta):
     """The model of a native file (fastembed.io.native), ready to use or to train further.
 

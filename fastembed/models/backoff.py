@@ -13,6 +13,7 @@ from .language import BOS, EOS
 
 LN10 = float(np.log(10))
 _CHUNK = 4096  # words that a thread scores at once, at least
+_BLOCK = 1 << 18  # n-grams that are handed out at once
 
 
 class Backoff:
@@ -130,6 +131,25 @@ class Backoff:
 
     # -- files
 
+    def blocks(self, order):
+        """The n-grams of an order in their order, some at a time: ids int32 (m, order), log10 (m, 1 or 2)."""
+        count = self.counts[order - 1]
+        for first in range(0, count, _BLOCK):
+            last = min(first + _BLOCK, count)
+            width = 2 if order == self.order > 1 else 3
+            logs = self.nodes[order].view(np.float32)[first:last, 1:width]
+            yield self._ids(order, first, last), np.ascontiguousarray(logs)
+
+    def _ids(self, order, first, last):
+        """The words int32 (last - first, order) of a range of nodes."""
+        words = self.nodes[order][first:last, :1].astype(np.int32)
+        if order == 1 or first == last:
+            return words
+        ends = self.nodes[order - 1][: self.counts[order - 2] + 1, 3]
+        low, high = np.searchsorted(ends, [first, last - 1], "right") - 1
+        repeats = np.diff(np.clip(ends[low : high + 2].astype(np.int64), first, last))
+        return np.hstack([np.repeat(self._ids(order - 1, low, high + 1), repeats, axis=0), words])
+
     def tensors(self, threads=None):
         """Everything as a dict of arrays."""
         self.core(threads)
@@ -157,6 +177,69 @@ class Backoff:
         if not order or len(nodes[1]) != size + 1:
             raise FormatError(path, f"no n-grams for {size} words", offset=8)
         return cls(nodes, additive, slots, closed)
+
+
+def from_grams(path, contents):
+    """The Backoff of the n-grams of an ARPA file (fastembed.io.arpa.Contents).
+
+    Raises FormatError, with the line, for an n-gram that comes twice or whose context is none.
+    """
+    keys, nodes, orders = [None, None], [None, _rows(contents.ids[0][:, 0])], [None, slice(None)]
+    for k, ids in enumerate(contents.ids[1:], 2):
+        parents, lost = _places(ids[:, :-1], keys)
+        if lost.any():
+            line = contents.lines[k - 1] + int(np.argmax(lost))
+            raise FormatError(path, "an n-gram whose first words, its context, are none", line=line)
+        key = _key(parents, ids[:, -1])
+        order = slice(None) if (key[1:] > key[:-1]).all() else np.argsort(key, kind="stable")
+        key, rows = key[order], np.arange(len(ids))[order]
+        twice = np.flatnonzero(key[1:] == key[:-1])
+        if len(twice):
+            line = contents.lines[k - 1] + int(rows[twice + 1].min())
+            raise FormatError(path, "an n-gram that has come before", line=line)
+        keys.append(key)
+        nodes.append(_rows(ids[order, -1]))
+        orders.append(order)
+        nodes[k - 1][1:, 3] = np.cumsum(np.bincount(parents, minlength=len(nodes[k - 1]) - 1))
+    closed = _linked(nodes)
+    for k, logs in enumerate(contents.logs, 1):
+        nodes[k].view(np.float32)[:-1, 1:3] = logs[orders[k]]
+    if len(nodes) > 2:
+        nodes[-1] = np.ascontiguousarray(nodes[-1][:-1, :2])
+    return Backoff(nodes, closed=closed)
+
+
+def _rows(words):
+    """Nodes of n-grams with these last words, and one more."""
+    nodes = np.zeros((len(words) + 1, 4), np.uint32)
+    nodes[:-1, 0] = words
+    return nodes
+
+
+def _key(nodes, words):
+    """What orders the children of nodes: uint64 (n,)."""
+    return nodes.astype(np.uint64) << np.uint64(32) | words.astype(np.uint64)
+
+
+def _places(ids, keys):
+    """(nodes (n,), mask (n,) of those that do not exist) of n-grams ids (n, k); keys: of every order, in order."""
+    nodes, lost = ids[:, 0].astype(np.int64), np.zeros(len(ids), bool)
+    for k in range(2, ids.shape[1] + 1):
+        key = _key(nodes, ids[:, k - 1])
+        nodes = np.minimum(np.searchsorted(keys[k], key), len(keys[k]) - 1)
+        lost |= keys[k][nodes] != key
+    return nodes, lost
+
+
+def _linked(nodes):
+    """Whether the suffix of every node is a node; leaves its number in the nodes."""
+    lost = np.zeros(1, np.int64)
+    for k in range(1, len(nodes) - 1):
+        bounds = np.array([0, len(nodes[k]) - 1], np.int64)
+        ngram.link(Job(1), bounds, nodes[k], nodes[k + 1], nodes[k - 1] if k > 1 else None, lost)
+        if lost[0]:
+            return False
+    return True
 
 
 def _empty(count):

@@ -1,13 +1,17 @@
 """NGramLM: the next word from the words before it, counted (Shannon 1948; Kneser and Ney 1995)."""
 
+import os
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import _version, parallel
 from ..errors import CorpusError, FormatError, ParameterError
-from ..io import native
-from .backoff import Backoff
+from ..io import arpa, native
+from ..vocab import Vocab
+from .backoff import Backoff, from_grams
 from .callbacks import Callbacks
 from .language import BOS, LanguageModel, language_vocab, numbers_of
 from .parameters import Choice, Real, Size, Thresholds, Whole
@@ -17,6 +21,14 @@ from .space import Space
 from .trie import Counting
 
 _ADDITIVE = ("laplace", "lidstone")
+
+
+class Grams(NamedTuple):
+    """A model as fastembed.io.arpa.write takes it."""
+
+    vocab: Vocab
+    counts: list
+    blocks: Callable
 
 
 class NGramLM(LanguageModel):
@@ -143,6 +155,35 @@ class NGramLM(LanguageModel):
         return np.stack([self._model.after(context) for context in contexts])
 
     # -- files
+
+    def save(self, path):
+        """Write the whole state to a native file, or the n-grams to an ARPA file if the name ends with .arpa or .arpa.gz.
+
+        An ARPA file holds what other programs need to score text, and no counts. Raises ParameterError for additive
+        smoothing, which it cannot hold.
+        """
+        if os.fspath(path).lower().removesuffix(".gz").endswith(".arpa"):
+            arpa.write(self.to_arpa(), path)
+        else:
+            super().save(path)
+
+    def to_arpa(self):
+        """What fastembed.io.arpa.write takes."""
+        model = self._fitted(self._model)
+        if model.additive:
+            raise ParameterError(
+                f"smoothing={self.smoothing!r} gives unseen words the same share whatever the shorter context says, "
+                "which an ARPA file cannot hold: save it with the ending .fe"
+            )
+        return Grams(self.vocab, model.counts, model.blocks)
+
+    @classmethod
+    def from_arpa(cls, path, contents):
+        """The model of an ARPA file (fastembed.io.arpa.Contents); it can be asked, not trained on."""
+        model = cls(order=len(contents.ids))
+        model._model = from_grams(path, contents)
+        model.vocab = Vocab((contents.blob, contents.offsets))
+        return model
 
     def to_native(self):
         """The whole state as (tensors, texts): n-grams and their hash tables, the vocabulary, the parameters."""
