@@ -1,7 +1,7 @@
 """ARPA files of back-off n-gram models, as SRILM, KenLM and others write and read them; .gz too.
 
-A header says how many n-grams of each order follow; a line is log10 of the probability, the words, and log10 of the weight
-of shorter contexts, if that is not 1.
+A header says how many n-grams of each order follow; a line is log10 of the probability, the words, and log10 of the
+weight of shorter contexts, if that is not 1.
 """
 
 import gzip
@@ -61,14 +61,16 @@ def looks_like(head):
 
 
 def read(source, options):
-    """The Contents of a Source; FormatError, with the line, for a file that is damaged or does not hold what it says."""
+    """The Contents of a Source; FormatError, with the line, for a file that is damaged or has not what it promises."""
     counts, at, line = _header(source)
     words, ids, logs, lines = None, [], [], []
     for order, count in enumerate(counts, 1):
         begin, line = _heading(source, b"\\%d-grams:" % order, at, line)
         end = source.map.find(b"\n\\", begin - 1) + 1
         if not end:
-            raise FormatError(source.path, f"the file ends among the {order}-grams: it is truncated", offset=source.size)
+            raise FormatError(
+                source.path, f"the file ends among the {order}-grams: it is truncated", offset=source.size
+            )
         at = end
         section = _Section(source, begin, _trimmed(source, begin, end), order, line)
         lines.append(line)
@@ -106,7 +108,9 @@ def _header(source):
         raise FormatError(source.path, "the header promises no n-grams of an order", line=line)
     least = sum(count * (2 + 2 * order) for order, count in enumerate(counts, 1))
     if least > source.size:
-        raise FormatError(source.path, f"{sum(counts)} n-grams do not fit into a file of {source.size} bytes", line=line)
+        raise FormatError(
+            source.path, f"{sum(counts)} n-grams do not fit into a file of {source.size} bytes", line=line
+        )
     return counts, at, line
 
 

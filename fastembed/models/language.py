@@ -194,13 +194,17 @@ class LanguageModel(Estimator):
             if word == EOS:
                 break
             ids.append(word)
-        space = "" if self.tokenizer in UNSPACED else " "
-        return space.join(self.vocab.words[k] for k in ids[first:])
+        return ("" if self.unspaced else " ").join(self.vocab.words[k] for k in ids[first:])
+
+    @property
+    def unspaced(self):
+        """Whether words stand side by side, without spaces."""
+        return self.tokenizer in UNSPACED
 
     # -- what subclasses use
 
     def _read(self, corpus):
-        """What ``fit`` was given as (Encoded, {"tokenizer": .., "lowercase": ..}), the latter to be set with ``vocab``."""
+        """What ``fit`` was given: (Encoded, {"tokenizer": ..., "lowercase": ...}), the latter to be set with ``vocab``."""
         corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=getattr(self, "threads", None))
         return corpus.encode(), {"tokenizer": corpus.tokenizer, "lowercase": corpus.lowercase}
 

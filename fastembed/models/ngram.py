@@ -34,8 +34,8 @@ class Grams(NamedTuple):
 class NGramLM(LanguageModel):
     """A language model of counted n-grams: the probability of a word after the order - 1 words before it.
 
-    The default, interpolated modified Kneser-Ney smoothing (Chen and Goodman 1998), gives what KenLM's lmplz gives, with
-    <unk> and </s> as there. ``witten_bell`` is interpolated too. With ``mle`` a context that was seen knows only the
+    The default, interpolated modified Kneser-Ney smoothing (Chen and Goodman 1998), gives what KenLM's lmplz gives,
+    with <unk> and </s> as there. ``witten_bell`` is interpolated too. With ``mle`` a context that was seen knows only the
     words that followed it, all others have probability 0; a context that was not seen is shortened until it was. With
     ``laplace`` and ``lidstone`` every count gains 1 or ``alpha``, of the n-grams of the whole context alone.
     Counts are exact: the same model for any number of threads and any memory budget.
@@ -157,7 +157,7 @@ class NGramLM(LanguageModel):
     # -- files
 
     def save(self, path):
-        """Write the whole state to a native file, or the n-grams to an ARPA file if the name ends with .arpa or .arpa.gz.
+        """Write the whole state to a native file, or the n-grams to an ARPA file, by the ending: .arpa or .arpa.gz.
 
         An ARPA file holds what other programs need to score text, and no counts. Raises ParameterError for additive
         smoothing, which it cannot hold.
@@ -206,5 +206,3 @@ class NGramLM(LanguageModel):
         additive = model.smoothing in _ADDITIVE
         model._model = Backoff.from_tensors(path, tensors, len(model.vocab), additive, closed)
         return model
-
-

@@ -1,7 +1,7 @@
 """Smoothing: from the counts of n-grams to the probabilities and back-off weights of a model.
 
-All methods are one formula (csrc/ngrams.h): a count loses a discount or gains a constant, and what that leaves goes to the
-next shorter context. Modified Kneser-Ney is that of Chen and Goodman 1998, "An Empirical Study of Smoothing Techniques
+All methods are one formula (csrc/ngrams.h): a count loses a discount or gains a constant, and what that leaves goes to
+the next shorter context. Modified Kneser-Ney is that of Chen and Goodman 1998, "An Empirical Study of Smoothing Techniques
 for Language Modeling", as KenLM estimates it (Heafield et al. 2013, "Scalable Modified Kneser-Ney Language Model
 Estimation"); Witten-Bell that of the same report.
 """
@@ -68,33 +68,28 @@ class Smoothing:
         """The finished nodes, the highest order's as (n, 2); they replace those that were given."""
         nodes, order, backoff = self.nodes, self.order, [None]
         for k in range(1, order):
-            lost = np.zeros(_CHUNKS, np.int64)
             above = nodes[k - 1] if k > 1 else None
-            self._each(k, lambda job, bounds: ngram.link(job, bounds, nodes[k], nodes[k + 1], above, lost))
+            self._each(ngram.link, nodes[k], nodes[k + 1], above, np.zeros(_CHUNKS, np.int64))
         keep = self._count()
         for k in range(1, order):
             backoff.append(self.space.zeros((len(nodes[k]) - 1,), np.float32))
-            how = self._how(k + 1)
-            self._each(k, lambda job, bounds: ngram.divide(job, bounds, nodes[k], nodes[k + 1], how, backoff[k]))
+            how = self.discounts[k + 1], self.method.types, self.method.add, float(self.size)
+            self._each(ngram.divide, nodes[k], nodes[k + 1], how, backoff[k])
         if any(self.prune):
             self._drop(keep, backoff)
         self._words()
-        for k in range(1, order):
-            if self.method.interpolated:
-                self._each(
-                    k, lambda job, bounds: ngram.interpolate(job, bounds, nodes[k], nodes[k + 1], backoff[k])
-                )
+        for k in range(1, order if self.method.interpolated else 1):
+            self._each(ngram.interpolate, nodes[k], nodes[k + 1], backoff[k])
         for k in range(1, order + 1):
-            weights = backoff[k] if k < order else None
-            self._each(k, lambda job, bounds: ngram.logarithms(job, bounds, nodes[k], weights))
+            self._each(ngram.logarithms, nodes[k], backoff[k] if k < order else None)
         if order > 1:
             nodes[order] = np.ascontiguousarray(nodes[order][:-1, :2])
         return nodes
 
-    def _each(self, order, work):
-        """Call work(job, bounds) in all threads over chunks of an order's nodes."""
-        bounds = np.linspace(0, len(self.nodes[order]) - 1, _CHUNKS + 1).astype(np.int64)
-        parallel.run(lambda job, _: work(job, bounds), Job(_CHUNKS), self.threads)
+    def _each(self, function, nodes, *others):
+        """Call function(job, bounds, nodes, ...) in all threads over chunks of these nodes."""
+        bounds = np.linspace(0, len(nodes) - 1, _CHUNKS + 1).astype(np.int64)
+        parallel.run(lambda job, _: function(job, bounds, nodes, *others), Job(_CHUNKS), self.threads)
 
     # -- counts
 
@@ -152,9 +147,6 @@ class Smoothing:
         )  # fmt: skip
         return FALLBACK
 
-    def _how(self, order):
-        return self.discounts[order], self.method.types, self.method.add, float(self.size)
-
     def _drop(self, keep, backoff):
         """Take out the nodes that do not stay."""
         new = [None]
@@ -184,5 +176,3 @@ class Smoothing:
             probs += (discount.sum() + types) / whole / self.size
         probs[BOS] = 1  # as KenLM writes it: it is given
         self.nodes[1].view(np.float32)[:-1, 1] = probs
-
-

@@ -1,7 +1,7 @@
 """Counting: a text to the trie of its n-grams (csrc/ngrams.h), by sorting.
 
-Every place of the text becomes a record, its next words packed into a few integers. Records that begin with neighbouring
-words make a part; parts are sorted one by one, and sorted records are the nodes of all orders in their order. Parts
+Every place of the text becomes a record, its next words packed into a few integers. Records that begin with
+neighbouring words make a part; parts are sorted one by one, and sorted records are the nodes of all orders in their order. Parts
 that fit into the memory budget together make a round, so a round's nodes follow those of the round before.
 
 Letters: V words, S sentences, P parts, K numbers in a record.
@@ -79,7 +79,7 @@ class Counting:
         """The nodes of several rounds, each of the parts with these bounds, memory-mapped."""
         at, done, piles = np.zeros(self.order + 1, np.int64), 0, []
         try:
-            for k in range(2, self.order + 1):
+            while len(piles) < self.order - 1:
                 piles.append(Pile(4))
             for bounds in rounds:
                 part = _Round(self, bounds, threads)
