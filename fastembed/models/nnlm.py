@@ -1,6 +1,7 @@
 """NNLM: the feed-forward neural language model (Bengio, Ducharme, Vincent and Jauvin 2003)."""
 
 import json
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -82,9 +83,7 @@ class NNLM(LanguageModel, Trained):
     lr = Real(0.1, "learning rate at the start", low=1e-12, high=1e6)
     min_lr = Real(None, "learning rate at the end, reached linearly; None means lr / 100", low=0, optional=True)
     batch = Whole(512, "predictions of a step", low=1, high=1 << 20)
-    dropout = Real(
-        0.0, "share of the vectors' numbers and hidden units that a step leaves out", low=0, high=0.95
-    )
+    dropout = Real(0.0, "share of the vectors' numbers and hidden units that a step leaves out", low=0, high=0.95)
     clip = Real(None, "limit of the norm of a step's gradients; None sets none", low=1e-12, optional=True)
     min_count = Whole(5, "words that occur less often become <unk>", low=1)
     max_vocab = Whole(None, "keep this many of the most frequent words; None keeps all", low=1, optional=True)
@@ -141,7 +140,9 @@ class NNLM(LanguageModel, Trained):
         del tensors["params.embedding"]  # it is "vectors"
         tensors |= {"vocab.counts": self.vocab.counts, "loss": self.position.loss}
         tensors["predictions"] = self.position.predictions
-        return tensors, meta | self._meta() | {"position": json.dumps(place_of(self.position))}
+        trained = copy(self)  # whose fixed parameters are those that the arrays have
+        trained.__dict__.update(zip(self.fixed, self._shape, strict=True))
+        return tensors, meta | trained._meta() | {"position": json.dumps(place_of(self.position))}
 
     @classmethod
     def from_native(cls, path, tensors, meta):
@@ -234,7 +235,7 @@ class NNLM(LanguageModel, Trained):
         return Loop(self, Trainer(self, windows, len(ids)), schedule, callbacks, progress, checkpoint)
 
     def _windows(self, ids, offsets, batch):
-        return Windows(ids, offsets, self.context, begin=BOS, end=EOS, batch=batch)
+        return Windows(ids, offsets, self._like().context, begin=BOS, end=EOS, batch=batch)
 
     # -- the contract of language models
 
@@ -246,8 +247,10 @@ class NNLM(LanguageModel, Trained):
         return -np.concatenate(losses) if losses else np.empty(0)
 
     def _next(self, contexts):
-        begin = np.full((len(contexts), self.context), BOS, np.int32)
-        return self.network.logprobs(np.concatenate([begin, contexts], axis=1)[:, -self.context :])
+        n = self._like().context
+        begin = np.full((len(contexts), n), BOS, np.int32)
+        with blas.one_thread():
+            return self.network.logprobs(np.concatenate([begin, contexts], axis=1)[:, -n:])
 
 
 def target_counts(vocab):
