@@ -95,7 +95,9 @@ def _what(cls):
 
 def _formats(cls):
     """Ending -> what is written, of all that can be made of a model."""
-    return FORMATS if _vectors(cls) else LANGUAGE_FORMATS
+    if not _vectors(cls):
+        return LANGUAGE_FORMATS
+    return FORMATS if _in_epochs(cls) else FORMATS | {".fe": "the whole model"}
 
 
 def _endings(cls):
