@@ -1,4 +1,4 @@
-"""Lines of ARPA files, ``log10(prob) TAB word SP ... word [TAB log10(backoff)] NL``: parsed and formatted by threads."""
+"""Lines of ARPA files, ``log10(prob) TAB word SP ... word [TAB log10(backoff)] NL``: parsed and formatted."""
 
 from fastembed._core.encode cimport WordMap, fe_token, fe_token_padded
 from fastembed._core.job cimport Job, fe_job_add, fe_job_take

@@ -1,7 +1,7 @@
 """n-grams: counted, smoothed and asked for (csrc/ngrams.h tells how they are kept).
 
-Nodes are uint32 (n + 1, 4): word; count, then log10 of the probability; suffix, then log10 of the back-off weight; first
-child. The last row has only the end of the children. Those of the highest order end as uint32 (n, 2): word and
+Nodes are uint32 (n + 1, 4): word; count, then log10 of the probability; suffix, then log10 of the back-off weight;
+first child. The last row has only the end of the children. Those of the highest order end as uint32 (n, 2): word and
 probability. Arrays of floats are views of these.
 
 Letters: V words of the vocabulary, N tokens, S sentences, K numbers in a record, P parts, C chunks.
@@ -127,7 +127,7 @@ cdef class Packing:
 
     def grow(self, Job job, const int64_t[::1] bounds, const uint64_t[:, ::1] records, nodes,
              const int64_t[:, ::1] at, uint32_t[::1] bigrams):
-        """Make the nodes of each part: those of order k in nodes[k], the first of all at at[0, k], the part's at at[p, k].
+        """Make the nodes of each part: those of order k in nodes[k], its first one at[0, k], the part's from at[p, k].
 
         bigrams (V,) : becomes the number of children of each word  # out
         """

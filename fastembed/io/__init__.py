@@ -144,6 +144,8 @@ def save(obj, path, format=None):
         if not hasattr(type(obj), "wv"):
             raise ParameterError(f"a {type(obj).__name__} has no word vectors: save it with the ending .fe")
         obj = obj.wv
+    if format == "arpa":
+        raise ParameterError(f"an ARPA file holds n-grams and no vectors: {os.fspath(path)!r} needs another ending")
     if not len(obj) and format != "floret":  # which holds n-grams and no words
         raise ParameterError(f"there are no vectors to save to {os.fspath(path)!r}")
     FORMATS[format][1](obj, path)

@@ -129,9 +129,13 @@ def _heading(source, wanted, at, line):
 
 def _trimmed(source, begin, end):
     """The end of the lines [begin, end) without the empty ones that follow."""
-    while end > begin + 1 and source.map[end - 2 : end - 1] in (b"\n", b"\r"):
-        end -= 1
-    return end if source.map[begin:end].strip(b"\r\n") or end - begin > 100 else begin
+    while end > begin:
+        tail = source.map[max(begin, end - 1000) : end]
+        kept = len(tail.rstrip(b" \t\r\n"))
+        if kept:
+            return source.find(b"\n", end - len(tail) + kept) + 1
+        end -= len(tail)
+    return begin
 
 
 class _Section:
@@ -193,7 +197,9 @@ def _words(source, places, line):
         if word not in found:
             raise FormatError(source.path, f"the 1-grams lack {word.decode()}", line=line)
     front = [found.get(word, len(places)) for word in SPECIAL]
-    table = np.array([*front, *np.setdiff1d(np.arange(len(places)), front)])
+    others = np.ones(len(places) + 1, bool)
+    others[[*front, -1]] = False
+    table = np.concatenate([front, np.flatnonzero(others)])
     ends = np.concatenate([offsets[1:], [len(data) + len(SPECIAL[0])]])
     starts, data = np.concatenate([offsets[:-1], [len(data)]]), data + SPECIAL[0]
     pairs = zip(starts[table].tolist(), ends[table].tolist(), strict=True)

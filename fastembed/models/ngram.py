@@ -35,8 +35,8 @@ class NGramLM(LanguageModel):
     """A language model of counted n-grams: the probability of a word after the order - 1 words before it.
 
     The default, interpolated modified Kneser-Ney smoothing (Chen and Goodman 1998), gives what KenLM's lmplz gives,
-    with <unk> and </s> as there. ``witten_bell`` is interpolated too. With ``mle`` a context that was seen knows only the
-    words that followed it, all others have probability 0; a context that was not seen is shortened until it was. With
+    with <unk> and </s> as there. ``witten_bell`` is interpolated too. With ``mle`` a context that was seen knows only
+    the words that followed it, all others have probability 0; one that was not seen is shortened until it was. With
     ``laplace`` and ``lidstone`` every count gains 1 or ``alpha``, of the n-grams of the whole context alone.
     Counts are exact: the same model for any number of threads and any memory budget.
 

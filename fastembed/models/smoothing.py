@@ -1,9 +1,9 @@
 """Smoothing: from the counts of n-grams to the probabilities and back-off weights of a model.
 
 All methods are one formula (csrc/ngrams.h): a count loses a discount or gains a constant, and what that leaves goes to
-the next shorter context. Modified Kneser-Ney is that of Chen and Goodman 1998, "An Empirical Study of Smoothing Techniques
-for Language Modeling", as KenLM estimates it (Heafield et al. 2013, "Scalable Modified Kneser-Ney Language Model
-Estimation"); Witten-Bell that of the same report.
+the next shorter context. Modified Kneser-Ney is that of Chen and Goodman 1998, "An Empirical Study of Smoothing
+Techniques for Language Modeling", as KenLM estimates it (Heafield et al. 2013, "Scalable Modified Kneser-Ney Language
+Model Estimation"); Witten-Bell that of the same report.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Counting: a text to the trie of its n-grams (csrc/ngrams.h), by sorting.
 
 Every place of the text becomes a record, its next words packed into a few integers. Records that begin with
-neighbouring words make a part; parts are sorted one by one, and sorted records are the nodes of all orders in their order. Parts
-that fit into the memory budget together make a round, so a round's nodes follow those of the round before.
+neighbouring words make a part; parts are sorted one by one, and sorted records are the nodes of all orders in their
+order. Parts that fit into the memory budget together make a round; its nodes follow those of the round before.
 
 Letters: V words, S sentences, P parts, K numbers in a record.
 """
