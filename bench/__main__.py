@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from . import data
-from .cases import CASES
+from .cases import CASES, GROUPS
 from .peers import external, installed, missing
 from .results import OURS, save
 from .runner import BenchError
@@ -85,7 +85,7 @@ def selected(names, quality):
         parts = [name.partition(":")[2] for name in names if name.startswith("word2vec")]
         names = [*names, *(f"quality:{part}" if part else "quality" for part in parts or ["sg-ns"])]
     pairs = []
-    for name in names:
+    for name in [case for given in names for case in GROUPS.get(given, (given,))]:
         case, _, part = name.partition(":")
         if case not in CASES or (part and part not in CASES[case].PARTS):
             raise BenchError(f"no case {name!r}; python -m bench --list shows them")
@@ -97,6 +97,8 @@ def show_list():
     """Print cases, parts and peers."""
     for name, case in CASES.items():
         print(f"{name:10} {case.SUMMARY}\n{'':10} parts: {', '.join(case.PARTS)}")
+    for name, cases in GROUPS.items():
+        print(f"{name:10} {' and '.join(cases)}")
 
 
 def main():

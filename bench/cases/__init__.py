@@ -16,3 +16,5 @@ CASES = {
     "sgns-peak": peak,
     "quality": quality,
 }
+
+GROUPS = {"counts": ("tfidf", "cooccur")}  # names for several cases

@@ -7,8 +7,10 @@ from ..peers import stanford
 from ..results import OURS, Column, Table
 from ..runner import Contestant, call, take_turns
 
-SUMMARY = "GloVe (window 10, x_max 100), dim 100 and 300: counts trained a second, loss; --peer of kind glove"
-PARTS = ("100", "300")
+SUMMARY = (
+    "GloVe (window 10, x_max 100), dim 100 and 300: speed and loss; the whole job; --peer of kind glove"
+)
+PARTS = ("100", "300", "pipeline")
 COLUMNS = [
     Column("rate", "training", "rate", "more"),
     Column("cpu_rate", "a CPU second", "rate", "more"),
@@ -23,9 +25,31 @@ NOTES = [
 ]
 
 
+WHOLE_COLUMNS = [
+    Column("seconds", "whole job", "seconds", "less"),
+    Column("cpu", "CPU time", "seconds", "less"),
+    Column("peak", "peak", "megabytes", "less"),
+]
+WHOLE_NOTES = ["text file to text vectors; theirs: vocab_count, cooccur, shuffle and glove, one after the other"]
+
+
 def run(context, part):
     """One table a number of threads."""
-    return [_table(context, part, threads) for threads in context.threads]
+    return [(_pipeline if part == "pipeline" else _table)(context, part, threads) for threads in context.threads]
+
+
+def _pipeline(context, part, threads):
+    """The whole job, from a text file to vectors."""
+    job = {"dim": 100, "window": 10, "min_count": 5, "epochs": context.epochs, "threads": threads, "seed": 1}
+    with tempfile.TemporaryDirectory(prefix="fe") as folder:
+        job |= {"text": context.text.path, "output": str(Path(folder, "vectors.txt"))}
+        contestants = [Contestant(OURS, lambda: call("peers.ours:glove_pipeline", job))]
+        for program in context.programs:
+            if "glove" in program.kinds:
+                contestants.append(Contestant(program.name, lambda program=program: stanford.pipeline(program, job)))
+        contestants = take_turns(context.chosen(contestants), context.repeats, context.tell)
+    title = f"glove pipeline, {threads} thread(s), dim 100, {context.epochs} epochs, {context.about}"
+    return Table(f"glove:pipeline:{threads}", title, WHOLE_COLUMNS, contestants, WHOLE_NOTES)
 
 
 def _table(context, part, threads):

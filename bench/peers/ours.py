@@ -251,6 +251,18 @@ def glove(job):
     return figures | {"rate": work / seconds, "cpu_rate": work / cpu, "loss": model.history[-1]["loss"]}
 
 
+def glove_pipeline(job):
+    """From the text to GloVe's vectors in a text file."""
+    from fastembed import Corpus, GloVe
+
+    start, cpu = perf_counter(), process_time()
+    names = ("dim", "epochs", "threads", "seed", "window", "min_count")
+    model = GloVe(lr=0.05, **{name: job[name] for name in names})
+    model.fit(Corpus(job["text"], threads=job["threads"]), verbose=0)
+    model.wv.save(job["output"])
+    return {"seconds": perf_counter() - start, "cpu": process_time() - cpu}
+
+
 def nnlm_batches(job):
     """The vocabulary and the first batches (contexts, words) of a language model."""
     from fastembed import Corpus

@@ -42,6 +42,24 @@ def train(program, job):
     return scores | figures | {"cpu_rate": job["numbers"] / cpu if cpu > 0 else None}
 
 
+def pipeline(program, job):
+    """From the text to vectors by the four programs, those beside glove being vocab_count, cooccur and shuffle."""
+    beside = Path(program.command[0]).parent
+    options = {
+        "vocab_count": f"-min-count {job['min_count']}",
+        "cooccur": f"-vocab-file counts.txt -window-size {job['window']} -memory {MEMORY}",
+        "shuffle": f"-memory {MEMORY}",
+    }
+    files = {"vocab_count": "text > counts.txt", "cooccur": "text > pairs", "shuffle": "pairs > counts.bin"}
+    steps = [f'"$0"/{name} {options[name]} -verbose 0 < {files[name]}' for name in files]
+    with tempfile.TemporaryDirectory(prefix="fe") as folder:
+        Path(folder, "text").symlink_to(job["text"])
+        counted = execute(["sh", "-c", " && ".join(steps), str(beside)], folder=folder)
+        trained = _run(program, job | {"counts": "counts"}, folder, job["epochs"])
+    seconds, cpu = counted.seconds + trained.seconds, counted.cpu + trained.cpu
+    return {"seconds": seconds, "cpu": cpu, "peak": max(counted.peak, trained.peak)}
+
+
 def _run(program, job, folder, epochs):
     given = {
         "input-file": job["counts"] + ".bin",
