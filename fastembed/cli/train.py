@@ -90,12 +90,14 @@ def _vectors(cls):
 
 
 def _what(cls):
-    return f"{cls.__name__} vectors" if _vectors(cls) else f"a language model, {cls.__name__},"
+    return f"{cls.__name__} vectors" if _vectors(cls) else f"the language model {cls.__name__}"
 
 
 def _formats(cls):
     """Ending -> what is written, of all that can be made of a model."""
-    return FORMATS if _vectors(cls) else LANGUAGE_FORMATS
+    if not _vectors(cls):
+        return LANGUAGE_FORMATS
+    return FORMATS if _in_epochs(cls) else FORMATS | {".fe": "the whole model"}
 
 
 def _endings(cls):
