@@ -108,12 +108,12 @@ FE_INLINE void approach(scan *s, int64_t i)
     const uint64_t *hashes = s->hashes[i & (AHEAD - 1)];
     for (int k = 2; k <= s->orders[i & (AHEAD - 1)]; k++) {
         const fe_lm_slot slot = lm->slots[k][place(hashes[k], lm->size[k])];
-        if (slot.check == (uint32_t)hashes[k] && slot.node < lm->count[k]) {
-            if (k < lm->order)
-                FE_PREFETCH(&lm->nodes[k][slot.node]);
-            else
-                FE_PREFETCH(&lm->longest[slot.node]);
-        }
+        const int likely = (slot.check == (uint32_t)hashes[k]) & (slot.node < lm->count[k]);
+        const uint64_t node = likely ? slot.node : 0; /* fetching in vain costs less than a branch nothing foresees */
+        if (k < lm->order)
+            FE_PREFETCH(&lm->nodes[k][node]);
+        else
+            FE_PREFETCH(&lm->longest[node]);
     }
 }
 

@@ -104,6 +104,45 @@ def cooccur(job):
     return {"seconds": seconds, "cpu": cpu, "counting": counting, "entries": counts.matrix.nnz / 1e6}
 
 
+def ngram(job):
+    """From the text to a language model with its hash tables."""
+    from fastembed import Corpus, NGramLM
+
+    start, cpu = perf_counter(), process_time()
+    corpus = Corpus(job["text"], threads=job["threads"])
+    corpus.encode()
+    numbered = perf_counter()
+    model = NGramLM(order=job["order"], threads=job["threads"]).fit(corpus, verbose=0)
+    model.to_native()
+    seconds, cpu = perf_counter() - start, process_time() - cpu
+    if job.get("save"):
+        model.save(job["arpa"])
+    counting = seconds - (numbered - start)
+    return {"seconds": seconds, "cpu": cpu, "counting": counting, "ngrams": sum(model.counts) / 1e6}
+
+
+def ngram_scores(job):
+    """Score the lines of the text, all at once and then one by one."""
+    import math
+
+    from fastembed import load
+
+    model = load(job["arpa"]).set_params(threads=job["threads"])
+    with open(job["text"], encoding="utf-8") as lines:
+        sentences = lines.read().splitlines()
+    words = sum(len(sentence.split()) for sentence in sentences)
+    model.to_native()
+    start = perf_counter()
+    found = model.scores(sentences)
+    rate, few = words / (perf_counter() - start), sentences[: len(sentences) // 20]
+    words = sum(len(sentence.split()) for sentence in few)
+    start = perf_counter()
+    for sentence in few:
+        model.score(sentence)
+    single = words / (perf_counter() - start)
+    return {"rate": rate, "single": single, "mean": float(found.mean()) / math.log(10)}
+
+
 def vectors(job):
     """Write and read a text file of random vectors, then ask for neighbours one by one and all at once."""
     import numpy as np

@@ -90,7 +90,7 @@ def _vectors(cls):
 
 
 def _what(cls):
-    return f"{cls.__name__} vectors" if _vectors(cls) else f"a language model, {cls.__name__},"
+    return f"{cls.__name__} vectors" if _vectors(cls) else f"the language model {cls.__name__}"
 
 
 def _formats(cls):
