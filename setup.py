@@ -28,7 +28,13 @@ MODULES = {
     "classify": [],
     "spmm": [],
     "pmi": [],
+    "ngram": ["ngrams.c", "smooth.c", "lm.c"],
     "textvec": [],
+    "arpa": [],
+    "optim": [],
+    "softmax": [],
+    "dense": [],
+    "tree": [],
 }
 
 SHARED = "fastembed._core.shared"  # Cython's code for typed memoryviews: compiled once, not in every module

@@ -70,6 +70,18 @@ typedef struct fe_named {
     int width; /* floats of a row that may differ from zero, a multiple of the table's lanes */
 } fe_named;
 
+/* How an optimiser changes parameters (optim.inc). */
+enum { FE_SGD, FE_ADAGRAD, FE_ADAM };
+
+typedef struct fe_rule {
+    int kind;
+    double lr;
+    double scale;          /* of the gradients, for instance to clip their norm */
+    double beta1, beta2;   /* of Adam */
+    double epsilon;        /* of AdaGrad and Adam */
+    int64_t steps;         /* so many with this one, from 1 */
+} fe_rule;
+
 typedef struct fe_kernels {
     const char *name; /* "base", "avx2", "avx512" */
     int lanes;        /* floats in one vector register */
@@ -80,7 +92,7 @@ typedef struct fe_kernels {
     /* labels (n_outputs,), the lowest bit of each -> laid (n_outputs * n_inputs + FE_PAD,), for step->signs */
     void (*lay_signs)(const fe_step *step, const int32_t *labels, float *laid);
     /* the same for one input row and a softmax over the outputs, of which `target` is the right one -> its loss */
-    double (*softmax)(const fe_step *step, int target);
+    double (*softmax_step)(const fe_step *step, int target);
     /* pair (2, width): both rows = mean of n rows */
     void (*mean)(const float *const *rows, int n, int width, float *pair);
     /* rows += scale (pair[0] - pair[1]), pair (2, width) */
@@ -96,6 +108,17 @@ typedef struct fe_kernels {
     void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block, double *out);
     /* train on n entries of one row -> the sum of their losses */
     double (*glove)(const fe_glove *model, int32_t row, const fe_glove_entry *entries, int64_t n);
+    /* y (n,) = exp, sigmoid or tanh of x (n,), which may be the same array */
+    void (*exp_all)(const float *x, float *y, int64_t n);
+    void (*sigmoid_all)(const float *x, float *y, int64_t n);
+    void (*tanh_all)(const float *x, float *y, int64_t n);
+    /* scores (n,) = e^(scores + bias - peak), peak the largest of scores + bias -> their sum */
+    float (*softmax)(float *scores, const float *bias, int64_t n, float *peak);
+    /* one step of an optimiser: gradient (n,) # in; value, means, squares (n,) # in and out */
+    void (*optimise_float)(const fe_rule *rule, const float *gradient, float *value, float *means, float *squares,
+                           int64_t n);
+    void (*optimise_double)(const fe_rule *rule, const double *gradient, double *value, double *means, double *squares,
+                            int64_t n);
     /* floating-point operations of a loop that does nothing else, for benchmarks */
     double (*fma_loop)(int64_t times);
 } fe_kernels;

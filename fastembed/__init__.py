@@ -27,6 +27,8 @@ _NAMES = {  # public name -> module that has it
     "GloVe": ".models.glove",
     "SVDEmbedding": ".models.svd",
     "TruncatedSVD": ".models.truncated",
+    "NGramLM": ".models.ngram",
+    "NNLM": ".models.nnlm",
     "OneHotEncoder": ".models.onehot",
     "CountVectorizer": ".models.counts",
     "TfidfVectorizer": ".models.tfidf",
@@ -41,6 +43,7 @@ _MODULES = {  # public submodule -> where it lives
     "report": ".report",
     "models": ".models",
     "callbacks": ".models.callbacks",
+    "nn": ".nn",
     "sample": ".sample",
 }
 __all__ = ["__version__", *_NAMES, *_MODULES]

@@ -6,6 +6,8 @@ import importlib.util
 LIBRARIES = {  # import name -> how to get it
     "gensim": "pip install gensim",
     "sklearn": "pip install scikit-learn",
+    "kenlm": "pip install kenlm (needs a C++ compiler)",
+    "torch": "pip install torch",
     "fasttext": "pip install fasttext (needs a C++ compiler)",
 }
 

@@ -115,6 +115,45 @@ def cooccur(job):
     return {"seconds": seconds, "cpu": cpu, "counting": counting, "entries": counts.matrix.nnz / 1e6}
 
 
+def ngram(job):
+    """From the text to a language model with its hash tables."""
+    from fastembed import Corpus, NGramLM
+
+    start, cpu = perf_counter(), process_time()
+    corpus = Corpus(job["text"], threads=job["threads"])
+    corpus.encode()
+    numbered = perf_counter()
+    model = NGramLM(order=job["order"], threads=job["threads"]).fit(corpus, verbose=0)
+    model.to_native()
+    seconds, cpu = perf_counter() - start, process_time() - cpu
+    if job.get("save"):
+        model.save(job["arpa"])
+    counting = seconds - (numbered - start)
+    return {"seconds": seconds, "cpu": cpu, "counting": counting, "ngrams": sum(model.counts) / 1e6}
+
+
+def ngram_scores(job):
+    """Score the lines of the text, all at once and then one by one."""
+    import math
+
+    from fastembed import load
+
+    model = load(job["arpa"]).set_params(threads=job["threads"])
+    with open(job["text"], encoding="utf-8") as lines:
+        sentences = lines.read().splitlines()
+    words = sum(len(sentence.split()) for sentence in sentences)
+    model.to_native()
+    start = perf_counter()
+    found = model.scores(sentences)
+    rate, few = words / (perf_counter() - start), sentences[: len(sentences) // 20]
+    words = sum(len(sentence.split()) for sentence in few)
+    start = perf_counter()
+    for sentence in few:
+        model.score(sentence)
+    single = words / (perf_counter() - start)
+    return {"rate": rate, "single": single, "mean": float(found.mean()) / math.log(10)}
+
+
 def vectors(job):
     """Write and read a text file of random vectors, then ask for neighbours one by one and all at once."""
     import numpy as np
@@ -282,3 +321,48 @@ def glove_pipeline(job):
     model.fit(Corpus(job["text"], threads=job["threads"]), verbose=0)
     model.wv.save(job["output"])
     return {"seconds": perf_counter() - start, "cpu": process_time() - cpu}
+
+
+def nnlm_batches(job):
+    """The vocabulary and the first batches (contexts, words) of a language model."""
+    from fastembed import Corpus
+    from fastembed.models.language import BOS, EOS, language_vocab, numbers_of
+    from fastembed.nn.batches import Windows
+
+    encoded = Corpus(job["text"], threads=job["threads"]).encode()
+    vocab = language_vocab(encoded.vocab, len(encoded.offsets) - 1, max_vocab=job["max_vocab"])
+    ids = numbers_of(vocab, encoded.vocab)[encoded.ids]
+    windows = Windows(ids, encoded.offsets, job["context"], begin=BOS, end=EOS, batch=job["batch"])
+    return vocab, [windows.batch_at(number, (job["seed"], 0)) for number in range(job["batches"])]
+
+
+def nnlm(job):
+    """Train on the first batches, of which all but two are timed."""
+    from fastembed import NNLM, blas
+    from fastembed.models.nnlm import target_counts
+    from fastembed.nn.feedforward import Network, Shape
+    from fastembed.nn.optim import OPTIMIZERS
+
+    vocab, batches = nnlm_batches(job)
+    names = ("context", "dim", "hidden", "direct", "output", "samples", "optimizer", "lr")
+    shape, counts = Shape.of(NNLM(**{name: job[name] for name in names})), target_counts(vocab)
+    params = shape.begin(counts, (job["seed"],))
+    network, optimizing = Network(params, shape, counts, job["threads"]), OPTIMIZERS[job["optimizer"]](params)
+    optimizing.threads = job["threads"]
+
+    def step(batch, number):
+        return network.step(optimizing, batch, job["lr"], (job["seed"], number)).mean()
+
+    with blas.one_thread():
+        return timed_steps(step, batches)
+
+
+def timed_steps(step, batches):
+    """Speed of step(batch, number), the mean loss of a batch, after two that are not timed; the last ten losses."""
+    for number, batch in enumerate(batches[:2]):
+        step(batch, number)
+    start, cpu = perf_counter(), process_time()
+    losses = [float(step(batch, number)) for number, batch in enumerate(batches[2:])]
+    seconds, cpu = perf_counter() - start, process_time() - cpu
+    words = sum(len(words) for _, words in batches[2:])
+    return {"rate": words / seconds, "cpu_rate": words / cpu, "loss": sum(losses[-10:]) / len(losses[-10:])}

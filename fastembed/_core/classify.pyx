@@ -246,7 +246,7 @@ cdef int64_t train_document(const Plan *plan, Scratch *scratch, int64_t document
     if end - begin > 1:
         target += fe_rng_below(rng, <uint32_t>(end - begin))
     if plan.loss == SOFTMAX:
-        scratch.loss.total += kernels.softmax(&scratch.step, plan.labels[target])
+        scratch.loss.total += kernels.softmax_step(&scratch.step, plan.labels[target])
     elif plan.loss == HIERARCHICAL:
         learn_path(plan, scratch, plan.labels[target])
     else:

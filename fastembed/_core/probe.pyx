@@ -61,7 +61,7 @@ cdef class Step:
 
     def softmax(self, int target):
         """Take the step with a softmax over the outputs, of which `target` is the right one; returns its loss."""
-        return kernels.softmax(&self.c, target)
+        return kernels.softmax_step(&self.c, target)
 
 
 def mean(const float[:, ::1] rows):
@@ -120,6 +120,19 @@ def scatter(float[:, ::1] matrix, const int32_t[::1] rows, const float[:, ::1] p
     """The named rows (n,) of a matrix (_, D') += pair[0] - pair[1], pair (2, width), in place."""
     cdef fe_named named = named_rows(matrix, rows, pair.shape[1])
     kernels.scatter(&named, &pair[0, 0])
+
+
+def elementwise(str name, const float[::1] x):
+    """exp, sigmoid or tanh of x (n,) -> (n,)"""
+    out = np.empty(x.shape[0], np.float32)
+    cdef float[::1] y = out
+    if name == "exp":
+        kernels.exp_all(&x[0], &y[0], x.shape[0])
+    elif name == "sigmoid":
+        kernels.sigmoid_all(&x[0], &y[0], x.shape[0])
+    else:
+        kernels.tanh_all(&x[0], &y[0], x.shape[0])
+    return out
 
 
 def fma_loop(int64_t times):

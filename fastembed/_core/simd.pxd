@@ -54,13 +54,27 @@ cdef extern from "kernels.h" nogil:
         int stride
         int width
 
+    enum:
+        SGD "FE_SGD"
+        ADAGRAD "FE_ADAGRAD"
+        ADAM "FE_ADAM"
+
+    ctypedef struct fe_rule:
+        int kind
+        double lr
+        double scale
+        double beta1
+        double beta2
+        double epsilon
+        int64_t steps
+
     ctypedef struct fe_kernels:
         const char *name
         int lanes
         void (*step)(const fe_step *step, fe_loss *loss) noexcept nogil
         void (*settle)(fe_loss *loss) noexcept nogil
         void (*lay_signs)(const fe_step *step, const int32_t *labels, float *laid) noexcept nogil
-        double (*softmax)(const fe_step *step, int target) noexcept nogil
+        double (*softmax_step)(const fe_step *step, int target) noexcept nogil
         void (*mean)(const float *const *rows, int n, int width, float *pair) noexcept nogil
         void (*spread)(float *const *rows, int n, int width, const float *pair, float scale) noexcept nogil
         void (*blend)(const float *const *rows, const float *weights, int n, int width, float *pair) noexcept nogil
@@ -71,6 +85,14 @@ cdef extern from "kernels.h" nogil:
         void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block,
                             double *out) noexcept nogil
         double (*glove)(const fe_glove *model, int32_t row, const fe_glove_entry *entries, int64_t n) noexcept nogil
+        void (*exp_all)(const float *x, float *y, int64_t n) noexcept nogil
+        void (*sigmoid_all)(const float *x, float *y, int64_t n) noexcept nogil
+        void (*tanh_all)(const float *x, float *y, int64_t n) noexcept nogil
+        float (*softmax)(float *scores, const float *bias, int64_t n, float *peak) noexcept nogil
+        void (*optimise_float)(const fe_rule *rule, const float *gradient, float *value, float *means, float *squares,
+                               int64_t n) noexcept nogil
+        void (*optimise_double)(const fe_rule *rule, const double *gradient, double *value, double *means,
+                                double *squares, int64_t n) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
     const fe_kernels *const *fe_available()
 

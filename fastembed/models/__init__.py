@@ -15,11 +15,14 @@ MODELS = {  # name -> (family, module, class)
     "onehot": ("counts", "onehot", "OneHotEncoder"),
     "counts": ("counts", "counts", "CountVectorizer"),
     "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
+    "ngram": ("language", "ngram", "NGramLM"),
+    "nnlm": ("language", "nnlm", "NNLM"),
     "cooccur": ("pairs", "cooccurrence", "Cooccurrence"),
 }
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
 # "labels" learn labels of documents, "counts" turn documents into sparse matrices, "pairs" count words beside words,
-# "matrix" are fitted to a matrix of numbers.
+# "matrix" are fitted to a matrix of numbers, "language" give the probability of the next word (language.py) and are
+# trained by ``fastembed train`` too.
 
 
 def names(family=None):
@@ -41,6 +44,11 @@ def to_native(model):
 def from_fasttext(path, contents):
     """The FastText or FastTextClassifier of a fastText .bin (fastembed.io.fasttext.Contents)."""
     return get("fasttext" if contents.labels is None else "classifier").from_fasttext(path, contents)
+
+
+def from_arpa(path, contents):
+    """The NGramLM of an ARPA file (fastembed.io.arpa.Contents)."""
+    return get("ngram").from_arpa(path, contents)
 
 
 def from_native(path, tensors, meta):

@@ -1,0 +1,66 @@
+"""n-gram language models: training against KenLM's lmplz, scoring against the Python package kenlm."""
+
+import tempfile
+from pathlib import Path
+
+from ..data import recut
+from ..peers import installed, kenlm
+from ..results import OURS, Column, Table
+from ..runner import Contestant, call, take_turns
+
+SUMMARY = "Kneser-Ney models of order 3 and 5, and scores of sentences; --peer NAME:lmplz=COMMAND for KenLM's lmplz"
+PARTS = ("train-3", "train-5", "score-3", "score-5")
+SENTENCE = 25  # words on a line, at most
+TRAIN = [
+    Column("seconds", "time", "seconds", "less"),
+    Column("cpu", "CPU time", "seconds", "less"),
+    Column("counting", "numbered text", "seconds"),
+    Column("peak", "peak", "megabytes", "less"),
+    Column("ngrams", "million n-grams", "number"),
+]
+SCORE = [
+    Column("rate", "all at once", "rate", "more"),
+    Column("single", "one by one", "rate", "more"),
+    Column("mean", "mean score", "loss"),
+]
+
+
+def run(context, part):
+    """One table a number of threads."""
+    what, _, order = part.partition("-")
+    with tempfile.TemporaryDirectory(prefix="fe") as folder:
+        job = {"text": str(Path(folder, "text")), "order": int(order), "arpa": str(Path(folder, "m.arpa"))}
+        recut(context.text.path, job["text"], SENTENCE)
+        if what == "score":
+            call("peers.ours:ngram", job | {"threads": max(context.threads), "save": True})
+        make = _train if what == "train" else _score
+        return [make(context, part, job | {"threads": threads}) for threads in context.threads]
+
+
+def _train(context, part, job):
+    contestants = [Contestant(OURS, lambda: call("peers.ours:ngram", job))]
+    for program in context.programs:
+        if "lmplz" in program.kinds:
+            contestants.append(Contestant(program.name, lambda program=program: kenlm.train(program, job)))
+    notes = [
+        "ours from the text to a model in memory with its hash tables; lmplz from the text to an ARPA file, /dev/null",
+        "numbered text: our time without reading and numbering; lmplz has several threads of its own: compare CPU time",
+    ]
+    return _table(context, part, job, TRAIN, contestants, notes)
+
+
+def _score(context, part, job):
+    contestants = [Contestant(OURS, lambda: call("peers.ours:ngram_scores", job))]
+    if installed("kenlm"):
+        contestants.append(Contestant("kenlm", lambda: call("peers.kenlm:scores", job)))
+    notes = [
+        "words a second; all at once: ours `scores(sentences)`; kenlm has `score(sentence)` alone",
+        "the same ARPA file and sentences; KenLM has one thread",
+    ]
+    return _table(context, part, job, SCORE, contestants, notes)
+
+
+def _table(context, part, job, columns, contestants, notes):
+    contestants = take_turns(context.chosen(contestants), context.repeats, context.tell)
+    title = f"ngram {part}, {job['threads']} thread(s), {context.about}"
+    return Table(f"ngram:{part}:{job['threads']}", title, columns, contestants, notes)

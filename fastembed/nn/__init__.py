@@ -1,0 +1,6 @@
+"""What the neural models share: parameters, layers, the softmax over a vocabulary, optimisers."""
+
+from .optim import SGD, AdaGrad, Adam
+from .params import Params
+
+__all__ = ["Params", "SGD", "AdaGrad", "Adam"]
