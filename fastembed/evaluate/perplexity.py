@@ -42,7 +42,7 @@ def perplexity(models, corpus, weights=None):
     >>> import fastembed as fe
     >>> model = fe.NGramLM(order=2, smoothing="laplace").fit(["a b", "a b"], verbose=0)
     >>> round(perplexity(model, ["a b", "b a"]).perplexity, 4)
-    2.8845
+    3.4641
     """
     logs, words = _logprobs(models, corpus)
     weights = np.full(len(logs), 1 / len(logs)) if weights is None else np.asarray(weights, np.float64)

@@ -13,7 +13,7 @@ from ..io import arpa, native
 from ..vocab import Vocab
 from .backoff import Backoff, from_grams
 from .callbacks import Callbacks
-from .language import BOS, LanguageModel, language_vocab, numbers_of
+from .language import BOS, EOS, LanguageModel, language_vocab, numbers_of
 from .parameters import Choice, Real, Size, Thresholds, Whole
 from .progress import LOG, Progress
 from .smoothing import Method, Smoothing
@@ -147,6 +147,14 @@ class NGramLM(LanguageModel):
         return float(self._model.score(ids)[-1])
 
     logprob.__doc__ = LanguageModel.logprob.__doc__
+
+    def score(self, sentence):
+        ids = self._text_ids(sentence)
+        words = np.empty(len(ids) + 2, np.int32)
+        words[0], words[1:-1], words[-1] = BOS, ids, EOS
+        return float(self._model.score(words).sum())  # <s> adds nothing
+
+    score.__doc__ = LanguageModel.score.__doc__
 
     def _logprobs(self, ids, offsets):
         return self._model.logprobs(ids, offsets, parallel.check_threads(self.threads))
