@@ -30,6 +30,8 @@ MODULES = {
     "textvec": [],
 }
 
+SHARED = "fastembed._core.shared"  # Cython's code for typed memoryviews: compiled once, not in every module
+
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": False,
@@ -42,7 +44,7 @@ DIRECTIVES = {
 WINDOWS = sys.platform == "win32"
 COMMON = [] if WINDOWS else ["-Wall", "-Wextra", "-fno-math-errno", "-fno-trapping-math"]
 FLAVOURS = {  # name -> (compiler flags, linker flags, directives)
-    "release": (["/O2"] if WINDOWS else ["-O3"], [], {}),
+    "release": (["/O2"] if WINDOWS else ["-O3", "-g0"], [], {}),
     "debug": (["-O1", "-g"], [], {"boundscheck": True, "wraparound": True, "initializedcheck": True}),
     "coverage": (["-O0", "-g", "-DCYTHON_TRACE_NOGIL=1"], [], {"linetrace": True}),
     "sanitize": (
@@ -69,12 +71,15 @@ def extensions(flavour):
         )
         for name, sources in MODULES.items()
     ]
+    modules.append(Extension(SHARED, [], extra_compile_args=COMMON + compile_flags, extra_link_args=link_flags))
     return cythonize(
         modules,
+        shared_utility_qualified_name=SHARED,
         build_dir=f"build/cython-{flavour}",
         compiler_directives=DIRECTIVES | directives,
         include_path=["."],
         quiet=True,
+        nthreads=os.cpu_count(),
     )
 
 
