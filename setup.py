@@ -28,6 +28,7 @@ MODULES = {
     "spmm": [],
     "pmi": [],
     "textvec": [],
+    "recurrent": [],
 }
 
 SHARED = "fastembed._core.shared"  # Cython's code for typed memoryviews: compiled once, not in every module
