@@ -29,6 +29,7 @@ MODULES = {
     "pmi": [],
     "textvec": [],
     "recurrent": [],
+    "optim": [],
 }
 
 SHARED = "fastembed._core.shared"  # Cython's code for typed memoryviews: compiled once, not in every module

@@ -71,6 +71,18 @@ typedef struct fe_named {
     int width; /* floats of a row that may differ from zero, a multiple of the table's lanes */
 } fe_named;
 
+/* How an optimiser changes parameters (optim.inc). */
+enum { FE_SGD, FE_ADAGRAD, FE_ADAM };
+
+typedef struct fe_rule {
+    int kind;
+    double lr;
+    double scale;          /* of the gradients, for instance to clip their norm */
+    double beta1, beta2;   /* of Adam */
+    double epsilon;        /* of AdaGrad and Adam */
+    int64_t steps;         /* so many with this one, from 1 */
+} fe_rule;
+
 typedef struct fe_kernels {
     const char *name; /* "base", "avx2", "avx512" */
     int lanes;        /* floats in one vector register */
@@ -100,6 +112,13 @@ typedef struct fe_kernels {
     void (*exp_all)(const float *x, float *y, int64_t n);
     void (*sigmoid_all)(const float *x, float *y, int64_t n);
     void (*tanh_all)(const float *x, float *y, int64_t n);
+    /* scores (n,) = e^(scores + bias - peak), peak the largest of scores + bias -> their sum */
+    float (*softmax)(float *scores, const float *bias, int64_t n, float *peak);
+    /* one step of an optimiser: gradient (n,) # in; value, means, squares (n,) # in and out */
+    void (*optimise_float)(const fe_rule *rule, const float *gradient, float *value, float *means, float *squares,
+                           int64_t n);
+    void (*optimise_double)(const fe_rule *rule, const double *gradient, double *value, double *means, double *squares,
+                            int64_t n);
     /* floating-point operations of a loop that does nothing else, for benchmarks */
     double (*fma_loop)(int64_t times);
 } fe_kernels;

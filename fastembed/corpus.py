@@ -98,6 +98,12 @@ class Corpus:
         self._encoded = None
 
     @property
+    def tokenizer(self):
+        """The name of the tokenizer, as the parameter takes it; None if it has none."""
+        name = (self._tokenizer_name or "").partition(",")[0]  # behind the comma stands a version
+        return name if name in tokenize.NAMES else None
+
+    @property
     def name(self):
         """What the corpus is called in messages."""
         if isinstance(self.source, sources.Items):

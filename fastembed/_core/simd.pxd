@@ -106,6 +106,20 @@ cdef extern from "kernels.h" nogil:
         void (*gru_after)(const fe_cell *cell) noexcept nogil
         void (*gru_after_back)(const fe_cell *cell) noexcept nogil
 
+    enum:
+        SGD "FE_SGD"
+        ADAGRAD "FE_ADAGRAD"
+        ADAM "FE_ADAM"
+
+    ctypedef struct fe_rule:
+        int kind
+        double lr
+        double scale
+        double beta1
+        double beta2
+        double epsilon
+        int64_t steps
+
     ctypedef struct fe_kernels:
         const char *name
         int lanes
@@ -126,6 +140,11 @@ cdef extern from "kernels.h" nogil:
         void (*exp_all)(const float *x, float *y, int64_t n) noexcept nogil
         void (*sigmoid_all)(const float *x, float *y, int64_t n) noexcept nogil
         void (*tanh_all)(const float *x, float *y, int64_t n) noexcept nogil
+        float (*softmax)(float *scores, const float *bias, int64_t n, float *peak) noexcept nogil
+        void (*optimise_float)(const fe_rule *rule, const float *gradient, float *value, float *means, float *squares,
+                               int64_t n) noexcept nogil
+        void (*optimise_double)(const fe_rule *rule, const double *gradient, double *value, double *means,
+                                double *squares, int64_t n) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
     const fe_kernels *const *fe_available()
 

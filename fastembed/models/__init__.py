@@ -18,7 +18,7 @@ MODELS = {  # name -> (family, module, class)
 }
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
 # "counts" turn documents into sparse matrices, "pairs" count words beside words, "matrix" are fitted to a matrix of
-# numbers.
+# numbers, "language" give the probability of the next word (language.py) and are trained by ``fastembed train`` too.
 
 
 def names(family=None):

@@ -1,0 +1,289 @@
+"""LanguageModel: what every language model shares. Its vocabulary, scores, perplexity, generation.
+
+A language model gives the probability of the next word. Everything else here follows from two functions that a
+subclass writes: ``_logprobs`` and ``_next``.
+
+Letters: B contexts, n words of context, V words of the vocabulary, N words and S sentences of a text.
+"""
+
+import numpy as np
+
+from ..corpus import Corpus
+from ..errors import CorpusError, ParameterError
+from ..late import late
+from ..tokenize import NAMES
+from ..vocab import Vocab
+from .base import Estimator
+
+UNK, BOS, EOS = 0, 1, 2  # ids of the three words that every language model has
+SPECIAL = ("<unk>", "<s>", "</s>")
+UNSPACED = ("characters", "chinese")  # tokenizers whose tokens stand side by side
+_BLOCK = 1 << 20  # tokens that are scored at once
+
+_perplexity = late("fastembed.evaluate.perplexity", "perplexity")
+
+
+def language_vocab(types, sentences, min_count=1, max_vocab=None):
+    """The vocabulary of a language model: <unk>, <s>, </s> under the ids 0, 1, 2, then words, most frequent first.
+
+    Parameters
+    ----------
+    types : Vocab of all words of a corpus (Encoded.vocab).
+    sentences : how many sentences it has, the count of <s> and </s>.
+    min_count : leave out words that occur less often.
+    max_vocab : keep so many of the most frequent words, besides the three; None keeps all.
+
+    The count of <unk> is that of all the words left out; a word "<unk>" of the corpus is one of them. Raises
+    CorpusError where the corpus itself has the words <s> or </s>, whose meaning is fixed, or no word remains.
+
+    >>> vocab = language_vocab(Vocab(["a", "b", "c"], [5, 2, 1]), 2, min_count=2)
+    >>> vocab.words, vocab.counts.tolist()
+    (['<unk>', '<s>', '</s>', 'a', 'b'], [1, 2, 2, 5, 2])
+    """
+    for word in SPECIAL[BOS:]:
+        if word in types:
+            raise CorpusError(f"the corpus holds the word {word!r}, which a language model puts around every sentence")
+    kept = types.pruned(min_count, max_vocab)
+    words, counts = kept.words, kept.counts
+    if SPECIAL[UNK] in types:
+        known = np.array([word != SPECIAL[UNK] for word in words], bool)
+        words, counts = [word for word in words if word != SPECIAL[UNK]], counts[known]
+    if not words:
+        raise CorpusError(f"min_count={min_count} leaves none of the {len(types)} words of the corpus")
+    special = [types.total - int(counts.sum()), sentences, sentences]
+    return Vocab([*SPECIAL, *words], np.concatenate([special, counts]).astype(np.int64))
+
+
+def numbers_of(vocab, types):
+    """For each word of ``types`` its id in a language model's vocabulary, int32; unknown words, <s> and </s> are 0."""
+    get = vocab.index.get
+    table = np.fromiter((get(word, UNK) for word in types.words), np.int32, len(types))
+    table[(table == BOS) | (table == EOS)] = UNK
+    return table
+
+
+def contexts_of(ids, offsets, n):
+    """Every prediction of a text: contexts (N + S, n) int32 and the words (N + S,) int32 that follow them.
+
+    Parameters
+    ----------
+    ids, offsets : sentence s is ids[offsets[s]:offsets[s + 1]], (N,) and (S + 1,).
+    n : words of context; those before the sentence are <s>.
+
+    Sentence by sentence: its words in order, then </s>.
+
+    >>> contexts, words = contexts_of(np.int32([5, 6]), np.int64([0, 2]), 2)
+    >>> contexts.tolist(), words.tolist()
+    ([[1, 1], [1, 5], [5, 6]], [5, 6, 2])
+    """
+    offsets = np.asarray(offsets, np.int64) - offsets[0]
+    sentences = len(offsets) - 1
+    padded = np.full(len(ids) + sentences * (n + 1), BOS, np.int32)
+    starts = offsets[:-1] + np.arange(1, sentences + 1) * (n + 1) - 1  # behind n times <s>
+    lengths = np.diff(offsets)
+    places = np.arange(len(ids)) + np.repeat(starts - offsets[:-1], lengths)
+    padded[places] = ids
+    padded[starts + lengths] = EOS
+    predicted = np.ones(len(padded), bool)
+    predicted[(starts[:, None] - np.arange(1, n + 1)).ravel()] = False
+    places = np.flatnonzero(predicted)
+    contexts = np.lib.stride_tricks.sliding_window_view(padded, n)[places - n] if n else np.empty((len(places), 0))
+    return contexts.astype(np.int32, copy=False), padded[places]
+
+
+class LanguageModel(Estimator):
+    """Base of the models that give the probability of the next word.
+
+    A subclass sets ``vocab`` (a Vocab of `language_vocab`; None before fit) and uses ``_read`` in its ``fit``;
+    it writes
+
+    * ``_logprobs(ids, offsets)`` -> float64 (N + S,): the natural logarithm of the probability of every word of
+      every sentence, and behind each sentence that of its </s>. ids int32 (N,), offsets int64 (S + 1,) from 0.
+    * ``_next(contexts)`` -> float (B, V): those of every word of the vocabulary after each of the contexts, int32
+      (B, n) of any n; <s>, which never follows, has -inf. A model that looks further back than n takes the
+      beginning as <s>, or, if it can, as not known; one that looks less far back passes over the beginning.
+
+    Attributes
+    ----------
+    vocab : Vocab; 0 is <unk>, 1 is <s>, 2 is </s>.
+    tokenizer : name of the tokenizer that made the words, which also splits every str given to the model; None where
+        the corpus had one without a name.
+    lowercase : whether words were folded to lower case.
+    """
+
+    def __init__(self, **parameters):
+        super().__init__(**parameters)
+        self.vocab, self.tokenizer, self.lowercase = None, "whitespace", False
+
+    # -- what users ask
+
+    def logprob(self, word, context=()):
+        """The natural logarithm of the probability of a word after a context.
+
+        Parameters
+        ----------
+        word : str; an unknown one has the probability of <unk>; "</s>" is the end of the sentence.
+        context : the words before it, as a list of str, or a str to split; "<s>" is the beginning of a sentence.
+        """
+        return float(self._after(context)[0, self._ids([word])[0]])
+
+    def next_words(self, context=(), topn=10):
+        """The most probable next words: a list of (word, probability), the best first; "</s>" may be among them."""
+        if isinstance(topn, bool) or not hasattr(topn, "__index__") or topn < 1:
+            raise ParameterError(f"topn={topn!r}: give a whole number of at least 1")
+        logprobs = self._after(context)[0]
+        best = np.argsort(-logprobs, kind="stable")[: int(topn)]
+        return [(self.vocab.words[k], float(np.exp(logprobs[k]))) for k in best.tolist() if logprobs[k] > -np.inf]
+
+    def score(self, sentence):
+        """The natural logarithm of the probability of a whole sentence with its </s>.
+
+        sentence : list of str, or a str to split.
+        """
+        ids = self._ids(self._words(sentence))
+        return float(self._logprobs(ids, np.array([0, len(ids)], np.int64)).sum())
+
+    def scores(self, sentences):
+        """``score`` of many sentences at once: float64 (S,).
+
+        sentences : Corpus (which holds no empty sentences), or iterable of sentences as for ``score``.
+        """
+        ids, offsets = self._numbered(sentences)
+        sums = [np.add.reduceat(logs, ends) for logs, ends, _ in self._blocks(ids, offsets)]
+        return np.concatenate(sums) if sums else np.empty(0)
+
+    def logprobs(self, sentences):
+        """The natural logarithms of the probabilities of all words of a text: (float64 (N + S,), int32 (N + S,)).
+
+        The second array has the words' ids. Sentence by sentence, each with its </s>; ``sentences`` as for ``scores``.
+        """
+        ids, offsets = self._numbered(sentences)
+        blocks = list(self._blocks(ids, offsets))
+        words = np.insert(ids, offsets[1:], EOS)
+        return np.concatenate([logs for logs, _, _ in blocks] or [np.empty(0)]), words.astype(np.int32)
+
+    def perplexity(self, corpus):
+        """The perplexity of a text, per word with </s>, unknown words as <unk>: exp of the mean of -logprob.
+
+        corpus : Corpus, or anything that Corpus takes. Figures beside it: ``fe.evaluate.perplexity``.
+        """
+        return _perplexity(self, corpus).perplexity
+
+    def generate(self, context=(), *, length=50, seed=None, temperature=1.0):
+        """A sentence drawn word by word, as a str without ``context``.
+
+        Parameters
+        ----------
+        context : how the sentence begins, as a list of str, or a str to split.
+        length : words, at most; the sentence may end before.
+        seed : the same seed gives the same sentence; None another one every time.
+        temperature : below 1 prefers probable words, 0 always takes the most probable.
+
+        <unk> is never drawn.
+        """
+        if isinstance(length, bool) or not hasattr(length, "__index__") or length < 0:
+            raise ParameterError(f"length={length!r}: give a whole number of at least 0")
+        if not 0 <= temperature < np.inf:
+            raise ParameterError(f"temperature={temperature!r}: give a finite number of at least 0")
+        random = np.random.default_rng(seed)
+        ids = [BOS, *self._ids(self._words(context))]
+        first = len(ids)
+        while len(ids) - first < length:
+            logprobs = np.array(self._next(np.array([ids], np.int32))[0], np.float64)
+            word = _drawn(logprobs, temperature, random)
+            if word == EOS:
+                break
+            ids.append(word)
+        space = "" if self.tokenizer in UNSPACED else " "
+        return space.join(self.vocab.words[k] for k in ids[first:])
+
+    # -- what subclasses use
+
+    def _read(self, corpus):
+        """What ``fit`` was given as (Encoded, {"tokenizer": .., "lowercase": ..}), the latter to be set with ``vocab``."""
+        corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=getattr(self, "threads", None))
+        return corpus.encode(), {"tokenizer": corpus.tokenizer, "lowercase": corpus.lowercase}
+
+    def corpus(self, source):
+        """A Corpus of text whose words are made as those of this model were; ``source`` as Corpus takes it.
+
+        A Corpus is given back as it is. Raises ParameterError where the tokenizer has no name.
+        """
+        if isinstance(source, Corpus):
+            return source
+        self._check_tokenizer()
+        return Corpus(source, tokenizer=self.tokenizer, lowercase=self.lowercase)
+
+    def _check_tokenizer(self):
+        if self.tokenizer is None:
+            raise ParameterError(
+                "the words of this model came from a tokenizer without a name: give lists of words, or a Corpus"
+            )
+
+    def _meta(self):
+        return super()._meta() | {"tokenizer": self.tokenizer or "", "lowercase": str(int(self.lowercase))}
+
+    def _restore_meta(self, meta):
+        super()._restore_meta(meta)
+        if meta["tokenizer"] not in ("", *NAMES) or meta["lowercase"] not in ("0", "1"):
+            raise ValueError("a tokenizer that does not exist")
+        self.tokenizer, self.lowercase = meta["tokenizer"] or None, meta["lowercase"] == "1"
+
+    # -- text to numbers
+
+    def _words(self, text):
+        """A sentence as a list of words."""
+        if not isinstance(text, str):
+            words = list(text)
+            if not all(isinstance(word, str) for word in words):
+                raise ParameterError("a sentence is a str or a list of str")
+            return words
+        self._check_tokenizer()
+        words = NAMES[self.tokenizer](text)
+        return [word.lower() for word in words] if self.lowercase else words
+
+    def _ids(self, words):
+        """Words, <s> and </s> among them, as int32 ids."""
+        get = self._fitted(self.vocab).index.get
+        return np.array([get(word, UNK) for word in words], np.int32)
+
+    def _numbered(self, sentences):
+        """(ids int32 (N,), offsets int64 (S + 1,)) of a Corpus or an iterable of sentences."""
+        vocab = self._fitted(self.vocab)
+        if isinstance(sentences, str):
+            raise ParameterError("give a list of sentences or a Corpus, not one str")
+        if isinstance(sentences, Corpus):
+            encoded = sentences.encode()
+            return numbers_of(vocab, encoded.vocab)[encoded.ids], encoded.offsets
+        rows = [self._ids(self._words(sentence)) for sentence in sentences]
+        ids = np.concatenate(rows or [np.empty(0, np.int32)])
+        ids[(ids == BOS) | (ids == EOS)] = UNK
+        return ids, np.cumsum([0, *map(len, rows)], dtype=np.int64)
+
+    # -- numbers to probabilities
+
+    def _after(self, context):
+        """The logarithms (1, V) of what follows a context."""
+        ids = self._ids(self._words(context))
+        return self._next(ids[None])
+
+    def _blocks(self, ids, offsets):
+        """(logprobs, where each sentence begins in them, first sentence) of a few sentences at a time."""
+        first, sentences = 0, len(offsets) - 1
+        while first < sentences:
+            last = int(np.searchsorted(offsets, offsets[first] + _BLOCK, "right")) - 1
+            last = min(max(last, first + 1), sentences)
+            part = offsets[first : last + 1] - offsets[first]
+            logs = self._logprobs(ids[offsets[first] : offsets[last]], part)
+            yield logs, part[:-1] + np.arange(last - first), first
+            first = last
+
+
+def _drawn(logprobs, temperature, random):
+    """A word drawn from logarithms of probabilities (V,), which it changes; never <unk> or <s>."""
+    logprobs[[UNK, BOS]] = -np.inf
+    best = int(np.argmax(logprobs))
+    if temperature == 0 or logprobs[best] == -np.inf:
+        return EOS if logprobs[best] == -np.inf else best
+    weights = np.cumsum(np.exp((logprobs - logprobs[best]) / temperature))
+    return int(np.searchsorted(weights, random.random() * weights[-1], "right"))

@@ -1,0 +1,7 @@
+"""What the neural models share: parameters, layers, the softmax over a vocabulary, optimisers."""
+
+from .optim import SGD, AdaGrad, Adam
+from .params import Params
+from .recurrent import GRU, LSTM, RNN, Bidirectional
+
+__all__ = ["Params", "SGD", "AdaGrad", "Adam", "RNN", "LSTM", "GRU", "Bidirectional"]

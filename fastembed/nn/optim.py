@@ -1,0 +1,142 @@
+"""Optimisers: SGD, AdaGrad and Adam over Params, and the clipping of gradients by their norm.
+
+A step is ``begin(lr)``, then what the gradients come as: ``dense(gradients)`` for whole arrays, ``rows(name, ids,
+gradients)`` for some rows of an embedding. Rows that no gradient touches cost nothing and stay as they are, also their
+moving means in Adam.
+"""
+
+import math
+
+import numpy as np
+
+from .. import parallel
+from .._core import optim
+from .._core.job import Job
+from ..errors import TrainingError
+from .params import Params
+
+SPAN = 1 << 15  # parameters that a thread takes at once
+
+
+class Optimizer:
+    """What SGD, AdaGrad and Adam share; use one of them.
+
+    Parameters
+    ----------
+    params : Params to change, float32 or float64.
+    threads : worker threads; the result does not depend on it.
+    """
+
+    kind = None
+    kept = ()  # of "means" and "squares", what is kept for each parameter
+    betas, epsilon = (0.0, 0.0), 0.0
+
+    def __init__(self, params, threads=1):
+        self.params, self.threads, self.steps = params, threads, 0
+        self.rule = optim.Rule(self.kind, self.betas, self.epsilon)
+        self.slots = {slot: params.like() for slot in self.kept}
+        self._nothing = Params({}, params.flat.dtype)
+
+    def begin(self, lr, scale=1.0):
+        """Start a step with this learning rate, the gradients being multiplied by ``scale``."""
+        self.steps += 1
+        self.rule.set(lr, scale, self.steps)
+
+    def dense(self, gradients):
+        """Change all parameters that ``gradients`` (Params) names."""
+        spans = []
+        for name, gradient in gradients.items():
+            for first in range(0, gradient.size, SPAN):
+                length = min(SPAN, gradient.size - first)
+                spans.append((self.params.offsets[name] + first, gradients.offsets[name] + first, length))
+        if spans:
+            places = np.array(spans, np.int64)
+            slots = (self.slots.get(slot, self._nothing).flat for slot in ("means", "squares"))
+            arrays = (places, gradients.flat, self.params.flat, *slots)
+            self._run(len(spans), lambda job, _: optim.spans(job, self.rule, *arrays))
+
+    def rows(self, name, ids, gradients):
+        """Change some rows of a matrix.
+
+        Parameters
+        ----------
+        ids : (n,) int32, no row twice.
+        gradients : (n, D)
+        """
+        if len(ids):
+            arrays = (ids, gradients, self.params[name], *(self.slot(slot, name) for slot in ("means", "squares")))
+            chunks = -(-len(ids) // optim.ROWS)
+            self._run(chunks, lambda job, _: optim.rows(job, self.rule, *arrays))
+
+    def slot(self, slot, name):
+        """What is kept ("means" or "squares") for a matrix, (V, D), or without rows if nothing is."""
+        return self.slots[slot][name] if slot in self.slots else self.params[name][:0]
+
+    def _run(self, chunks, work):
+        parallel.run(work, Job(chunks), min(self.threads, chunks))
+
+    def tensors(self, prefix="optimizer."):
+        """dict of arrays with the whole state, for fastembed.io.native."""
+        kept = {key: array for slot, params in self.slots.items() for key, array in params.tensors(f"{prefix}{slot}.").items()}
+        return kept | {f"{prefix}steps": np.array([self.steps], np.int64)}
+
+    def restore(self, tensors, prefix="optimizer."):
+        """Take the state that ``tensors`` gave; ValueError if it does not fit."""
+        for slot, params in self.slots.items():
+            params.restore(tensors, f"{prefix}{slot}.")
+        steps = tensors.get(f"{prefix}steps")
+        if steps is None or steps.shape != (1,) or steps.dtype != np.int64 or steps[0] < 0:
+            raise ValueError("the optimiser's number of steps is missing or makes no sense")
+        self.steps = int(steps[0])
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: w -= lr g.
+
+    >>> params, gradients = Params({"w": (2,)}), Params({"w": (2,)})
+    >>> gradients["w"][:] = 1, 2
+    >>> optimizer = SGD(params)
+    >>> optimizer.begin(lr=0.5)
+    >>> optimizer.dense(gradients)
+    >>> params["w"].tolist()
+    [-0.5, -1.0]
+    """
+
+    kind = "sgd"
+
+
+class AdaGrad(Optimizer):
+    """AdaGrad (Duchi, Hazan and Singer 2011): G += g^2, w -= lr g / (sqrt(G) + 1e-10)."""
+
+    kind, kept, epsilon = "adagrad", ("squares",), 1e-10
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015) with beta1 0.9, beta2 0.999 and epsilon 1e-8."""
+
+    kind, kept, betas, epsilon = "adam", ("means", "squares"), (0.9, 0.999), 1e-8
+
+
+OPTIMIZERS = {"sgd": SGD, "adagrad": AdaGrad, "adam": Adam}
+
+
+def norm(arrays):
+    """The Euclidean norm of several arrays as of one vector, summed in float64."""
+    total = 0.0
+    for array in arrays:
+        flat = array.reshape(-1)
+        total += math.fsum(float(np.dot(part, part)) for part in np.split(flat, range(4096, flat.size, 4096)))
+    return math.sqrt(total)
+
+
+def clip_scale(arrays, limit):
+    """What gradients are multiplied by so that their norm is at most ``limit`` (None: no limit), for ``begin``.
+
+    Raises TrainingError if the norm is NaN or infinite.
+    """
+    if limit is None:
+        return 1.0
+    size = norm(arrays)
+    if not math.isfinite(size):
+        raise TrainingError(f"the norm of the gradients became {size}: numbers overflowed; use a smaller lr")
+    return min(1.0, limit / max(size, 1e-30))

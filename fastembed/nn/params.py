@@ -1,0 +1,68 @@
+"""Params: the parameters of a network as named views of one flat array."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .. import memory
+from .._core import simd
+
+
+class Params(Mapping):
+    """Named arrays, one behind the other in one buffer, each from a multiple of 16 numbers on.
+
+    So a whole network is copied, saved, cleared or updated as one array, and each layer works on its own names.
+
+    Parameters
+    ----------
+    shapes : dict from name to shape, in the order of the buffer.
+    dtype : float32, or float64 for gradient checks.
+
+    >>> params = Params({"weight": (2, 3), "bias": (3,)})
+    >>> params["bias"][:] = 1
+    >>> params.flat.sum(), params["weight"].shape, list(params)
+    (np.float32(3.0), (2, 3), ['weight', 'bias'])
+    """
+
+    def __init__(self, shapes, dtype=np.float32):
+        self.shapes = {name: tuple(map(int, shape)) for name, shape in shapes.items()}
+        self.offsets, at = {}, 0
+        for name, shape in self.shapes.items():
+            self.offsets[name] = at
+            at += simd.padded(int(np.prod(shape, dtype=np.int64)))
+        self.flat = memory.zeros((at,), dtype)
+        self._views = {name: self._view(name) for name in self.shapes}
+
+    def _view(self, name):
+        start, shape = self.offsets[name], self.shapes[name]
+        return self.flat[start : start + int(np.prod(shape, dtype=np.int64))].reshape(shape)
+
+    def __getitem__(self, name):
+        return self._views[name]
+
+    def __iter__(self):
+        return iter(self.shapes)
+
+    def __len__(self):
+        return len(self.shapes)
+
+    def __repr__(self):
+        return f"Params({', '.join(f'{name} {shape}' for name, shape in self.shapes.items())})"
+
+    def like(self, names=None, dtype=None):
+        """Zeros of the same shapes, of these names or all: for gradients, or what an optimiser keeps."""
+        names = self.shapes if names is None else names
+        return Params({name: self.shapes[name] for name in names}, self.flat.dtype if dtype is None else dtype)
+
+    def tensors(self, prefix=""):
+        """dict from prefixed name to array, for fastembed.io.native."""
+        return {prefix + name: view for name, view in self.items()}
+
+    def restore(self, tensors, prefix=""):
+        """Copy what ``tensors`` gave; ValueError if an array is missing or of another shape or type."""
+        for name, view in self.items():
+            found = tensors.get(prefix + name)
+            if found is None or found.shape != view.shape or found.dtype != view.dtype:
+                shape = None if found is None else f"{found.dtype} {found.shape}"
+                raise ValueError(f"{prefix + name} should be {view.dtype} {view.shape} and is {shape}")
+            view[:] = found
