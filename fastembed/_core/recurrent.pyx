@@ -69,7 +69,8 @@ def panels(weights, int first, int columns, bint turn):
     cdef const fe_recurrent *table = &kernels.recurrent[weights.dtype.itemsize == 8]
     cdef fe_packing packing
     packing.depth, packing.columns = (columns, weights.shape[0]) if turn else (weights.shape[0], columns)
-    packed = np.empty(-(-packing.columns // table.panel) * table.panel * packing.depth, weights.dtype)
+    cdef int64_t count = (packing.columns + table.panel - 1) // table.panel
+    packed = np.empty(count * table.panel * packing.depth, weights.dtype)
     packing.weights = address(weights) + <size_t>first * <size_t>weights.dtype.itemsize
     packing.panels = address(packed)
     packing.stride, packing.turned = weights.shape[1], turn

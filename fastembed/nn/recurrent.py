@@ -14,6 +14,8 @@ from . import torch_names
 from .params import Params
 from .sequences import check_lengths, shares
 
+PARAMETERS = ("input", "recurrent", "bias", "reset_bias", "projection")
+
 
 class Tape:
     """What ``forward`` keeps for one ``backward``.
@@ -235,7 +237,8 @@ class Recurrent:
         self._work(recurrent.backward, tape.runs[layer])
         for prefix, gradients in added:
             for name, array in gradients.items():
-                grads[prefix + name] += array
+                total = grads[prefix + name]
+                total += array
         for direction, share, run in tape.runs[layer]:
             for part, name in zip(flows, ("flow", "cell_flow"), strict=False):
                 part[layer * self.directions + direction, share.lanes] = run.held[name]
@@ -243,8 +246,8 @@ class Recurrent:
 
     def _gradients(self, prefix, grads, first):
         """Where a share's gradients go: the first one's to the result itself."""
-        names = {name.removeprefix(prefix): name for name in grads if name.startswith(prefix)}
-        return {short: grads[name] if first else np.zeros_like(grads[name]) for short, name in names.items()}
+        found = {name: grads[prefix + name] for name in PARAMETERS if prefix + name in grads}
+        return found if first else {name: np.zeros_like(array) for name, array in found.items()}
 
     def _hold_back(self, run, share, dy, dx):
         """The other arrays of the way back; dy (T B, D P) from this direction's columns on, dx (T B, I)"""
