@@ -6,7 +6,9 @@ blocks; round r works on the blocks (p, p + shift_r mod P), of which no two shar
 wait for the two blocks of the round before that share its rows or its columns, and for nothing else; threads never
 touch the same row at once, and every row sees its updates in the same order for any number of threads.
 
-The order of the rounds, of the rows within a block and of the entries within a row is drawn anew from (seed, epoch).
+The order of the rounds, of the rows within a block and of the entries within a row is drawn from the seed and is the
+same in every epoch, as in Stanford's program, which shuffles its file once. With a new order in each epoch the loss ends
+2 % higher, also when it is measured at the end.
 """
 import numpy as np
 
@@ -37,7 +39,7 @@ cdef struct Plan:                 # what all workers share
     fe_glove model
     const Stored *entries         # block by block, each row by row
     const int64_t *starts         # (P * P + 1,)
-    const int32_t *shifts         # (P,) of this epoch's rounds
+    const int32_t *shifts         # (P,) of the rounds
     fe_turn *row_turns            # (P,)
     fe_turn *column_turns         # (P,)
     int64_t parts, epoch
@@ -99,7 +101,7 @@ cdef double train_block(const Plan *plan, Scratch *scratch, int32_t row_part, in
     """Train on one block; returns its loss."""
     cdef int64_t block = row_part * plan.parts + column_part, at = 0, k, n_runs
     cdef int64_t n = plan.starts[block + 1] - plan.starts[block]
-    cdef fe_rng rng = fe_rng_keyed(plan.seed, plan.epoch, block)
+    cdef fe_rng rng = fe_rng_keyed(plan.seed, 0, block)
     cdef double loss = 0
     cdef Run *runs = scratch.runs
     if n == 0:
@@ -240,7 +242,7 @@ cdef class Trainer:
             raise ValueError(f"{self.chunks} chunks do not fit arrays of {loss.shape[0]} and {predictions.shape[0]}")
         cdef Plan plan = self.plan
         cdef Scratch scratch
-        shifts = np.random.default_rng((plan.seed, epoch)).permutation(plan.parts).astype(np.int32)
+        shifts = np.random.default_rng(plan.seed).permutation(plan.parts).astype(np.int32)
         cdef const int32_t[::1] shifts_view = shifts
         room = zeros((self.largest + GLOVE_PAST, 3)), zeros((self.longest, 2), np.int64)
         cdef float[:, ::1] entries = room[0]
