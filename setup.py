@@ -30,6 +30,9 @@ MODULES = {
     "textvec": [],
     "recurrent": [],
     "optim": [],
+    "softmax": [],
+    "dense": [],
+    "tree": [],
 }
 
 SHARED = "fastembed._core.shared"  # Cython's code for typed memoryviews: compiled once, not in every module

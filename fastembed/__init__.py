@@ -26,6 +26,7 @@ _NAMES = {  # public name -> module that has it
     "GloVe": ".models.glove",
     "SVDEmbedding": ".models.svd",
     "TruncatedSVD": ".models.truncated",
+    "NNLM": ".models.nnlm",
     "OneHotEncoder": ".models.onehot",
     "CountVectorizer": ".models.counts",
     "TfidfVectorizer": ".models.tfidf",
@@ -40,6 +41,7 @@ _MODULES = {  # public submodule -> where it lives
     "report": ".report",
     "models": ".models",
     "callbacks": ".models.callbacks",
+    "nn": ".nn",
     "sample": ".sample",
 }
 __all__ = ["__version__", *_NAMES, *_MODULES]

@@ -5,28 +5,25 @@ than one of them alone.
 """
 
 import ctypes
+import sys
 import threading
 from contextlib import contextmanager
 from functools import cache
 
 _lock = threading.Lock()
 _users = 0
-_before = 0
+_before = ()
 
 
 @contextmanager
 def one_thread():
-    """Inside, numpy's matrix products use one thread each, if numpy uses OpenBLAS, as most of its wheels do."""
+    """Inside, the matrix products of numpy and scipy use one thread each, if they use OpenBLAS, as most wheels do."""
     global _users, _before
-    functions = _functions()
-    if functions is None:
-        yield
-        return
-    get, put = functions
     with _lock:
         if _users == 0:
-            _before = get()
-            put(1)
+            _before = [(put, get()) for get, put in _functions()]
+            for put, _ in _before:
+                put(1)
         _users += 1
     try:
         yield
@@ -34,17 +31,23 @@ def one_thread():
         with _lock:
             _users -= 1
             if _users == 0:
-                put(_before)
+                for put, threads in _before:
+                    put(threads)
+
+
+def _functions():
+    """(get, set) of numpy's OpenBLAS and, if our loops have loaded it, scipy's: they are two libraries."""
+    modules = [sys.modules.get(name) for name in ("numpy._core._multiarray_umath", "scipy.linalg.cython_blas")]
+    found = [_functions_of(module.__file__) for module in modules if module is not None]
+    return [pair for pair in found if pair is not None]
 
 
 @cache
-def _functions():
-    """(get, set) of numpy's OpenBLAS, or None."""
+def _functions_of(path):
+    """(get, set) of the OpenBLAS that a module of compiled code is linked to, or None."""
     try:
-        from numpy._core import _multiarray_umath as numpy_core
-
-        library = ctypes.CDLL(numpy_core.__file__)
-    except (ImportError, OSError, AttributeError):
+        library = ctypes.CDLL(path)
+    except OSError:
         return None
     for suffix in ("64_", ""):
         for prefix in ("scipy_openblas", "openblas"):

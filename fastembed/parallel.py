@@ -7,6 +7,7 @@ from a shared Job. The main thread only waits, so Ctrl-C, progress and callbacks
 import os
 import threading
 
+from ._core.job import Job
 from .errors import ParameterError
 
 POLL_SECONDS = 0.05  # how late the main thread may notice the end of a run, and how often it reports
@@ -64,6 +65,16 @@ def run(work, job, threads=None, progress=None):
         _join([thread for thread in crew if thread.ident is not None])
     if errors:
         raise errors[0]
+
+
+def share(work, chunks, threads):
+    """One step of a run that is under way: ``work(job, number)`` until all chunks are done, in this thread if that is
+    enough. No progress, and Ctrl-C waits for the end: a step takes milliseconds."""
+    threads = min(threads, chunks)
+    if threads == 1:
+        work(Job(chunks), 0)
+    elif threads:
+        run(work, Job(chunks), threads)
 
 
 def _wait(job, pending, count, progress):

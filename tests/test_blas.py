@@ -4,25 +4,26 @@ import threading
 
 import numpy as np
 import pytest
+import scipy.linalg.cython_blas  # noqa: F401
 
 from fastembed import blas
 
-FUNCTIONS = blas._functions()
-needs_openblas = pytest.mark.skipif(FUNCTIONS is None, reason="numpy does not use OpenBLAS here")
+FUNCTIONS = blas._functions()  # of numpy, then of scipy
+needs_openblas = pytest.mark.skipif(len(FUNCTIONS) < 2, reason="numpy and scipy do not use OpenBLAS here")
 
 
-@pytest.fixture
-def two_before():
-    get, put = FUNCTIONS
+@pytest.fixture(params=[0, 1], ids=["numpy", "scipy"])
+def two_before(request):
+    get, put = FUNCTIONS[request.param]
     before = get()
     put(2)
-    yield
+    yield get
     put(before)
 
 
 @needs_openblas
 def test_one_thread_inside_and_the_old_number_after(two_before):
-    get, _ = FUNCTIONS
+    get = two_before
     with blas.one_thread():
         assert get() == 1
         with blas.one_thread():
@@ -36,7 +37,7 @@ def test_one_thread_inside_and_the_old_number_after(two_before):
 
 @needs_openblas
 def test_the_last_of_several_threads_restores_the_number(two_before):
-    get, _ = FUNCTIONS
+    get = two_before
     inside, leave, seen = threading.Event(), threading.Event(), []
 
     def other():
@@ -56,6 +57,6 @@ def test_the_last_of_several_threads_restores_the_number(two_before):
 
 
 def test_without_openblas_nothing_happens(monkeypatch):
-    monkeypatch.setattr(blas, "_functions", lambda: None)
+    monkeypatch.setattr(blas, "_functions", lambda: [])
     with blas.one_thread():
         assert (np.ones((3, 3)) @ np.ones((3, 3))).sum() == 27

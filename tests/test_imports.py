@@ -20,6 +20,7 @@ LAYERS = (  # lowest first; a layer may import the layers below it, and its own 
     ("corpus", "subwords"),
     ("vectors", "sample"),
     ("io",),
+    ("nn",),
     ("models",),
     ("evaluate",),
     ("report",),

@@ -34,3 +34,7 @@ cdef class Job:
     def take(self):
         """The number of a chunk to work on, or -1: for workers that are written in Python."""
         return fe_job_take(&self.c)
+
+    def add(self, int64_t units):
+        """Say that so many units of work are done, likewise."""
+        fe_job_add(&self.c, units)

@@ -7,9 +7,10 @@ from fastembed._core.job cimport Job, fe_job_take
 
 KINDS = {"sgd": simd.SGD, "adagrad": simd.ADAGRAD, "adam": simd.ADAM}
 cdef enum:
-    TAKEN = 64  # rows of a matrix that are a chunk
+    TAKEN = 64          # rows of a matrix that are a chunk
+    STRETCH = 1 << 15   # parameters that are a chunk
 
-ROWS = TAKEN
+ROWS, SPAN = TAKEN, STRETCH
 
 
 cdef class Rule:
@@ -29,12 +30,11 @@ cdef class Rule:
         self.c.lr, self.c.scale, self.c.steps = lr, scale, steps
 
 
-def spans(Job job, Rule rule, const int64_t[:, ::1] places, const floating[::1] gradients, floating[::1] values,
-          floating[::1] means, floating[::1] squares):
-    """One step for each span; a span is a chunk.
+def span(Job job, Rule rule, const floating[::1] gradient, floating[::1] values, floating[::1] means,
+         floating[::1] squares):
+    """One step of an array; SPAN parameters are a chunk.
 
-    places (chunks, 3): begin in values, begin in gradients, length; gradients  # in
-    values, means, squares  # in and out; means and squares as long as values, or empty if the rule has none
+    gradient (n,)  # in;  values, means, squares (n,) or, if the rule has none, (0,)  # in and out
     """
     cdef int64_t chunk, at
     cdef floating *slots[2]
@@ -43,10 +43,10 @@ def spans(Job job, Rule rule, const int64_t[:, ::1] places, const floating[::1] 
             chunk = fe_job_take(&job.c)
             if chunk < 0:
                 break
-            at = places[chunk, 0]
+            at = chunk * STRETCH
             slots[0] = &means[at] if means.shape[0] else NULL
             slots[1] = &squares[at] if squares.shape[0] else NULL
-            optimise(&rule.c, &gradients[places[chunk, 1]], &values[at], slots, places[chunk, 2])
+            optimise(&rule.c, &gradient[at], &values[at], slots, min(STRETCH, values.shape[0] - at))
 
 
 def rows(Job job, Rule rule, const int32_t[::1] ids, const floating[:, ::1] gradients, floating[:, ::1] values,

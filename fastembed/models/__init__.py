@@ -14,6 +14,7 @@ MODELS = {  # name -> (family, module, class)
     "onehot": ("counts", "onehot", "OneHotEncoder"),
     "counts": ("counts", "counts", "CountVectorizer"),
     "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
+    "nnlm": ("language", "nnlm", "NNLM"),
     "cooccur": ("pairs", "cooccurrence", "Cooccurrence"),
 }
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,

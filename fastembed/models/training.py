@@ -1,7 +1,8 @@
 """The loop around training: epochs, progress, callbacks, checkpoints, stopping, and where a run stands.
 
 The work itself is a trainer's (fastembed._core): it has ``chunks`` and ``train(job, epoch, schedule, loss,
-predictions)``, which every thread calls once a run. A run may stop between any two chunks and go on later; with one
+predictions)``, which every thread calls once a run; one that has ``threads`` of 1 shares each of its steps among
+threads itself. A run may stop between any two chunks and go on later; with one
 thread the result is then the same as without the stop, bit for bit.
 """
 
@@ -195,7 +196,7 @@ class Loop:
             self.trainer.train(job, len(self.model.history), epoch_schedule, position.loss, position.predictions)
 
         try:
-            parallel.run(work, job, self.model.threads, self.report)
+            parallel.run(work, job, getattr(self.trainer, "threads", self.model.threads), self.report)
         finally:
             position.chunk = job.next
             position.seconds = before + time.perf_counter() - started

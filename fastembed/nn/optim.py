@@ -1,6 +1,6 @@
 """Optimisers: SGD, AdaGrad and Adam over Params, and the clipping of gradients by their norm.
 
-A step is ``begin(lr)``, then what the gradients come as: ``dense(gradients)`` for whole arrays, ``rows(name, ids,
+A step is ``begin(lr)``, then what the gradients come as: ``dense(name, gradient)`` for a whole array, ``rows(name, ids,
 gradients)`` for some rows of an embedding. Rows that no gradient touches cost nothing and stay as they are, also their
 moving means in Adam.
 """
@@ -11,11 +11,7 @@ import numpy as np
 
 from .. import parallel
 from .._core import optim
-from .._core.job import Job
 from ..errors import TrainingError
-from .params import Params
-
-SPAN = 1 << 15  # parameters that a thread takes at once
 
 
 class Optimizer:
@@ -35,55 +31,48 @@ class Optimizer:
         self.params, self.threads, self.steps = params, threads, 0
         self.rule = optim.Rule(self.kind, self.betas, self.epsilon)
         self.slots = {slot: params.like() for slot in self.kept}
-        self._nothing = Params({}, params.flat.dtype)
 
     def begin(self, lr, scale=1.0):
         """Start a step with this learning rate, the gradients being multiplied by ``scale``."""
         self.steps += 1
         self.rule.set(lr, scale, self.steps)
 
-    def dense(self, gradients):
-        """Change all parameters that ``gradients`` (Params) names."""
-        spans = []
-        for name, gradient in gradients.items():
-            for first in range(0, gradient.size, SPAN):
-                length = min(SPAN, gradient.size - first)
-                spans.append((self.params.offsets[name] + first, gradients.offsets[name] + first, length))
-        if spans:
-            places = np.array(spans, np.int64)
-            slots = (self.slots.get(slot, self._nothing).flat for slot in ("means", "squares"))
-            arrays = (places, gradients.flat, self.params.flat, *slots)
-            self._run(len(spans), lambda job, _: optim.spans(job, self.rule, *arrays))
+    def dense(self, name, gradient):
+        """Change all of an array; ``gradient`` has its shape."""
+        flats = [a.reshape(-1) for a in (gradient, self.params[name], *self.kept_for(name))]
+        chunks = -(-flats[0].size // optim.SPAN)
+        parallel.share(lambda job, _: optim.span(job, self.rule, *flats), chunks, self.threads)
 
     def rows(self, name, ids, gradients):
-        """Change some rows of a matrix.
+        """Change some rows of a matrix, or numbers of a vector.
 
         Parameters
         ----------
         ids : (n,) int32, no row twice.
-        gradients : (n, D)
+        gradients : (n, D), or (n,) of a vector
         """
-        if len(ids):
-            arrays = (ids, gradients, self.params[name], *(self.slot(slot, name) for slot in ("means", "squares")))
-            chunks = -(-len(ids) // optim.ROWS)
-            self._run(chunks, lambda job, _: optim.rows(job, self.rule, *arrays))
+        flat = [a.reshape(len(a), -1) for a in (gradients, self.params[name])]
+        arrays = (ids, *flat, *(a.reshape(len(a), flat[0].shape[1]) for a in self.kept_for(name)))
+        chunks = -(-len(ids) // optim.ROWS)
+        parallel.share(lambda job, _: optim.rows(job, self.rule, *arrays), chunks, self.threads)
 
-    def slot(self, slot, name):
-        """What is kept ("means" or "squares") for a matrix, (V, D), or without rows if nothing is."""
-        return self.slots[slot][name] if slot in self.slots else self.params[name][:0]
-
-    def _run(self, chunks, work):
-        parallel.run(work, Job(chunks), min(self.threads, chunks))
+    def kept_for(self, name):
+        """What is kept for an array, its means and its squares: of its shape, or without rows if nothing is."""
+        return [
+            self.slots[slot][name] if slot in self.slots else self.params[name][:0] for slot in ("means", "squares")
+        ]
 
     def tensors(self, prefix="optimizer."):
         """dict of arrays with the whole state, for fastembed.io.native."""
-        kept = {key: array for slot, params in self.slots.items() for key, array in params.tensors(f"{prefix}{slot}.").items()}
-        return kept | {f"{prefix}steps": np.array([self.steps], np.int64)}
+        tensors = {f"{prefix}steps": np.array([self.steps], np.int64)}
+        for slot, params in self.slots.items():
+            tensors |= params.tensors(f"{prefix}{slot}.")
+        return tensors
 
     def restore(self, tensors, prefix="optimizer."):
         """Take the state that ``tensors`` gave; ValueError if it does not fit."""
         for slot, params in self.slots.items():
-            params.restore(tensors, f"{prefix}{slot}.")
+            params.copy(tensors, f"{prefix}{slot}.")
         steps = tensors.get(f"{prefix}steps")
         if steps is None or steps.shape != (1,) or steps.dtype != np.int64 or steps[0] < 0:
             raise ValueError("the optimiser's number of steps is missing or makes no sense")
@@ -93,11 +82,10 @@ class Optimizer:
 class SGD(Optimizer):
     """Stochastic gradient descent: w -= lr g.
 
-    >>> params, gradients = Params({"w": (2,)}), Params({"w": (2,)})
-    >>> gradients["w"][:] = 1, 2
+    >>> params = Params({"w": (2,)})
     >>> optimizer = SGD(params)
     >>> optimizer.begin(lr=0.5)
-    >>> optimizer.dense(gradients)
+    >>> optimizer.dense("w", np.float32([1, 2]))
     >>> params["w"].tolist()
     [-0.5, -1.0]
     """

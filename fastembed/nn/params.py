@@ -58,11 +58,25 @@ class Params(Mapping):
         """dict from prefixed name to array, for fastembed.io.native."""
         return {prefix + name: view for name, view in self.items()}
 
-    def restore(self, tensors, prefix=""):
-        """Copy what ``tensors`` gave; ValueError if an array is missing or of another shape or type."""
+    @classmethod
+    def restored(cls, shapes, tensors, prefix=""):
+        """The Params of what ``tensors`` gave; ValueError if an array is missing or of another shape or type."""
+        check_shapes(shapes, tensors, prefix)
+        params = cls(shapes)
+        params.copy(tensors, prefix)
+        return params
+
+    def copy(self, tensors, prefix=""):
+        """Copy arrays from a file's tensors into all of these; ValueError as for ``restored``."""
+        check_shapes(self.shapes, tensors, prefix)
         for name, view in self.items():
-            found = tensors.get(prefix + name)
-            if found is None or found.shape != view.shape or found.dtype != view.dtype:
-                shape = None if found is None else f"{found.dtype} {found.shape}"
-                raise ValueError(f"{prefix + name} should be {view.dtype} {view.shape} and is {shape}")
-            view[:] = found
+            view[:] = tensors[prefix + name]
+
+
+def check_shapes(shapes, tensors, prefix):
+    """ValueError unless there is a float32 array of each of these shapes."""
+    for name, shape in shapes.items():
+        found = tensors.get(prefix + name)
+        if found is None or found.shape != tuple(shape) or found.dtype != np.float32:
+            said = "missing" if found is None else f"{found.dtype} {found.shape}"
+            raise ValueError(f"{prefix + name} should be float32 {tuple(shape)} and is {said}")

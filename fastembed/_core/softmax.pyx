@@ -1,0 +1,163 @@
+"""The output layer: softmax of X W^T + b over a vocabulary, its loss and gradients, in blocks of the vocabulary.
+
+Letters: B rows of a batch, K numbers of an input, V words. Three products of 2 B V K operations dominate the training
+of a language model: scores, gradients of the inputs, gradients of the weights. Each is one function here, whose chunks
+threads take; what a chunk does depends on nothing but its number, so that results are the same for any number of
+threads. The (B, V) scores become exponentials while their block is in the near cache, then gradients in place: they
+go through memory three times, and weights twice. Gradients of weights live for one block only: the optimiser's step is
+taken at once.
+"""
+from cython cimport floating
+from libc.math cimport exp, log
+from libc.stdint cimport int32_t, int64_t
+
+from fastembed._core cimport simd
+from fastembed._core.blas cimport Matrix, gemm, matrix, turned
+from fastembed._core.job cimport Job, fe_job_take
+from fastembed._core.mathf cimport softmax_row
+from fastembed._core.optim cimport Rule, optimise
+
+cdef enum:
+    MORE = 16   # numbers between the rows of a block: rows a power of two apart would share places in a cache
+    TALL = 128  # rows of a chunk
+
+GAP, ROWS = MORE, TALL
+
+
+cdef inline int64_t upto(int64_t first, int64_t size, int64_t n) noexcept nogil:
+    """How many of ``size`` from ``first`` on there are, if there are n in all."""
+    return size if first + size < n else n - first
+
+
+def scores(Job job, const floating[:, ::1] inputs, const floating[:, ::1] weights, const floating[::1] bias,
+           const int32_t[::1] targets, floating[:, :, ::1] out, floating[:, ::1] peaks, floating[:, ::1] sums,
+           floating[::1] own):
+    """A block of the vocabulary is a chunk.
+
+    inputs (B, K), weights (V, K), bias (V,), targets (B,)  # in
+    out (blocks, B, block + GAP): e^(score - peak); peaks, sums (blocks, B) of each row in each block; own (B,): the
+    targets' scores  # out
+    """
+    cdef int64_t chunk, first, width, row, batch = inputs.shape[0], size = inputs.shape[1]
+    cdef int64_t stride = out.shape[2], block_width = stride - MORE
+    cdef Matrix x = matrix(<floating *> &inputs[0, 0], batch, size, size), block
+    cdef floating *line
+    with nogil:
+        while True:
+            chunk = fe_job_take(&job.c)
+            if chunk < 0:
+                break
+            first = chunk * block_width
+            width = upto(first, block_width, weights.shape[0])
+            block = matrix(<floating *> &weights[first, 0], width, size, size)
+            gemm(1, x, turned(block), 0, matrix(&out[chunk, 0, 0], batch, width, stride))
+            for row in range(batch):
+                line = &out[chunk, row, 0]
+                if first <= targets[row] < first + width:
+                    own[row] = line[targets[row] - first] + bias[targets[row]]
+                sums[chunk, row] = softmax_row(line, &bias[first], width, &peaks[chunk, row])
+
+
+cdef double normaliser(const floating[:, ::1] peaks, const floating[:, ::1] sums, int64_t row) noexcept nogil:
+    """log of the sum of e^score over all blocks"""
+    cdef double peak = peaks[0, row], total = 0
+    cdef int64_t block
+    for block in range(1, peaks.shape[0]):
+        peak = max(peak, <double> peaks[block, row])
+    for block in range(peaks.shape[0]):
+        total += sums[block, row] * exp(peaks[block, row] - peak)
+    return peak + log(total)
+
+
+def losses(const floating[:, ::1] peaks, const floating[:, ::1] sums, const floating[::1] own, double[::1] out):
+    """peaks, sums (blocks, B), own (B,) of ``scores``  # in;  out (B,): -log p of each target  # out"""
+    cdef int64_t row
+    with nogil:
+        for row in range(out.shape[0]):
+            out[row] = normaliser(peaks, sums, row) - own[row]
+
+
+def back_inputs(Job job, const floating[:, ::1] weights, const int32_t[::1] targets, double scale,
+                floating[:, :, ::1] out, const floating[:, ::1] peaks, const floating[:, ::1] sums,
+                floating[:, ::1] gradient):
+    """ROWS rows are a chunk.
+
+    weights (V, K), targets (B,), peaks, sums (blocks, B)  # in
+    out (blocks, B, block + GAP): what ``scores`` left -> scale (p - [target])  # in and out
+    gradient (B, K) of the inputs: out W  # out
+    """
+    cdef int64_t chunk, first, rows, row, block, width, k, size = weights.shape[1]
+    cdef int64_t stride = out.shape[2], block_width = stride - MORE
+    cdef double norms[TALL]
+    cdef floating factor
+    cdef floating *line
+    with nogil:
+        while True:
+            chunk = fe_job_take(&job.c)
+            if chunk < 0:
+                break
+            first = chunk * TALL
+            rows = upto(first, TALL, targets.shape[0])
+            for row in range(rows):
+                norms[row] = normaliser(peaks, sums, first + row)
+            for block in range(out.shape[0]):
+                width = upto(block * block_width, block_width, weights.shape[0])
+                for row in range(rows):
+                    line = &out[block, first + row, 0]
+                    factor = <floating> (scale * exp(peaks[block, first + row] - norms[row]))
+                    for k in range(width):
+                        line[k] *= factor
+                    k = targets[first + row] - block * block_width
+                    if 0 <= k < width:
+                        line[k] -= <floating> scale
+                gemm(1, matrix(&out[block, first, 0], rows, width, stride),
+                     matrix(<floating *> &weights[block * block_width, 0], width, size, size), block > 0,
+                     matrix(&gradient[first, 0], rows, size, size))
+
+
+def back_weights(Job job, int64_t worker, const floating[:, ::1] inputs, const floating[:, :, ::1] out,
+                 floating[:, :, ::1] scratch, Rule rule, weights, bias):
+    """A block of the vocabulary is a chunk: the gradients of its weights and biases, and the optimiser's step.
+
+    inputs (B, K); out (blocks, B, block + GAP), from ``back_inputs``  # in;  scratch (workers, block, K + 1)
+    weights, bias: (values, means, squares), each (V, K) and (V,), means and squares perhaps empty  # in and out
+    Without a rule the values become the gradients.
+    """
+    cdef int64_t chunk, first, width, size = inputs.shape[1], stride = out.shape[2], block_width = stride - MORE
+    cdef floating[:, ::1] matrix_values = weights[0], matrix_means = weights[1], matrix_squares = weights[2]
+    cdef floating[::1] values = bias[0], means = bias[1], squares = bias[2]
+    cdef floating *slots[2]
+    cdef floating *gradient
+    cdef floating *gradients
+    cdef bint keep = rule is None
+    cdef const simd.fe_rule *how = NULL if keep else &rule.c
+    with nogil:
+        while True:
+            chunk = fe_job_take(&job.c)
+            if chunk < 0:
+                break
+            first = chunk * block_width
+            width = upto(first, block_width, values.shape[0])
+            gradient = &matrix_values[first, 0] if keep else &scratch[worker, 0, 0]
+            gradients = &values[first] if keep else &scratch[worker, 0, 0] + block_width * size
+            gemm(1, turned(matrix(<floating *> &out[chunk, 0, 0], inputs.shape[0], width, stride)),
+                 matrix(<floating *> &inputs[0, 0], inputs.shape[0], size, size), 0,
+                 matrix(gradient, width, size, size))
+            column_sums(&out[chunk, 0, 0], inputs.shape[0], width, stride, gradients)
+            if not keep:
+                slots[0] = &matrix_means[first, 0] if matrix_means.shape[0] else NULL
+                slots[1] = &matrix_squares[first, 0] if matrix_squares.shape[0] else NULL
+                optimise(how, gradient, &matrix_values[first, 0], slots, width * size)
+                slots[0] = &means[first] if means.shape[0] else NULL
+                slots[1] = &squares[first] if squares.shape[0] else NULL
+                optimise(how, gradients, &values[first], slots, width)
+
+
+cdef void column_sums(const floating *block, int64_t rows, int64_t width, int64_t stride, floating *out) noexcept nogil:
+    """block (rows, width), each row ``stride`` behind the one before  # in;  out (width,)  # out"""
+    cdef int64_t row, k
+    for k in range(width):
+        out[k] = block[k]
+    for row in range(1, rows):
+        for k in range(width):
+            out[k] += block[row * stride + k]

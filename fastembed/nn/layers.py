@@ -1,0 +1,101 @@
+"""Layers: an embedding, a tanh layer, dropout. Each has ``forward``, then ``backward``, which gives gradients.
+
+A layer knows the Params it works on and its names there, and keeps what backward needs. Gradients come as (name, rows,
+array): rows is None, or the int32 ids of the rows of that matrix that the array's rows are for.
+
+Letters: B rows of a batch, n words of context, D numbers of a vector, I inputs, O outputs.
+"""
+
+import math
+
+import numpy as np
+
+from .. import memory, parallel
+from .._core import dense
+
+
+class Embedding:
+    """Rows of a matrix ``name`` (V, D), side by side."""
+
+    def __init__(self, params, name, threads=1):
+        self.params, self.name, self.threads = params, name, threads
+        self.ids = None
+
+    def forward(self, ids, out):
+        """The rows of ids (B, n) into out (B, n D)."""
+        self.ids, matrix = ids, self.params[self.name]
+        width = matrix.shape[1]
+        for column in range(ids.shape[1]):
+            out[:, column * width : (column + 1) * width] = matrix[ids[:, column]]
+
+    def backward(self, gradient):
+        """The gradient of the rows, added up where a row was taken several times; gradient (B, n D) of the output."""
+        matrix = self.params[self.name]
+        rows, order, bounds = grouped(self.ids.ravel())
+        sums = np.empty((len(rows), matrix.shape[1]), matrix.dtype)
+        each = np.ascontiguousarray(gradient).reshape(-1, matrix.shape[1])
+
+        def work(job, _):
+            dense.sum_rows(job, bounds, order, each, sums)
+
+        parallel.share(work, -(-len(rows) // dense.ROWS), self.threads)
+        return [(self.name, rows, sums)]
+
+
+def grouped(ids):
+    """Which ids there are and where: (unique ids (U,), places (n,) ordered by id, bounds (U + 1,) of each id's)."""
+    order = np.argsort(ids, kind="stable")
+    unique, starts = np.unique(ids[order], return_index=True)
+    return unique, order, np.append(starts, len(ids)).astype(np.int64)
+
+
+class Tanh:
+    """y = tanh(x W + b); names of W (I, O) and b (O,)."""
+
+    def __init__(self, params, names, threads=1):
+        self.params, self.names, self.threads = params, names, threads
+        self.gradients = params.like(names)
+        self.inputs = self.outputs = None
+
+    def forward(self, inputs, out):
+        """inputs (B, I), out (B, O); both may be columns of a larger matrix."""
+        self.inputs, self.outputs = inputs, out
+        weights, bias = (self.params[name] for name in self.names)
+        self._share(len(out), lambda job, _: dense.forward(job, inputs, weights, bias, out))
+
+    def backward(self, gradient, inputs_gradient, *, add=False, keep=1.0):
+        """The gradients.
+
+        gradient (B, O) of the output, which it overwrites; inputs_gradient (B, I) is set, or added to.
+        keep : what the output was divided by where dropout did not make it 0.
+        """
+        weights, _ = (self.params[name] for name in self.names)
+        arrays = (weights, self.outputs, keep, gradient, float(add), inputs_gradient)
+        self._share(len(gradient), lambda job, _: dense.back_inputs(job, *arrays))
+        weights_gradient, bias_gradient = (self.gradients[name] for name in self.names)
+        self._share(len(weights), lambda job, _: dense.back_weights(job, self.inputs, gradient, weights_gradient))
+        bias_gradient[:] = gradient.sum(axis=0)
+        return [(name, None, array) for name, array in self.gradients.items()]
+
+    def _share(self, rows, work):
+        parallel.share(work, -(-rows // dense.ROWS), self.threads)
+
+
+def dropout_mask(shape, rate, random, dtype=np.float32):
+    """0 with probability ``rate`` (to 2^-16), else 1 / (1 - rate), so that the mean stays."""
+    drawn = random.integers(0, 1 << 16, shape, np.uint16)
+    return (drawn >= round(rate * (1 << 16))) * np.asarray(1 / (1 - rate), dtype)
+
+
+class Scratch:
+    """Arrays to work in, kept from batch to batch: the same name gives the same memory."""
+
+    def __init__(self, dtype):
+        self.dtype, self.room = dtype, {}
+
+    def __call__(self, name, *shape):
+        """An array of this shape; what it holds is left from before."""
+        size = math.prod(shape)
+        if name not in self.room or self.room[name].size < size:
+            self.room[name] = memory.zeros((size,), self.dtype)
+        return self.room[name][:size].reshape(shape)

@@ -1,0 +1,186 @@
+"""The softmax over a vocabulary, with its loss: full, sampled, or by a tree (hierarchical).
+
+All three have ``forward(inputs, targets)`` -> losses; ``backward(scale)`` -> gradient of the inputs; then
+``update(optimizer)``, which takes the optimiser's step, or ``gradients()``. Inputs are (B, K), targets (B,) int32,
+losses -log p (B,) float64; ``scale`` multiplies the gradient of the sum of losses (1 / B for the mean).
+
+The parameters are a matrix (V, K) and a bias (V,), whose names are given; an input of a row has no bias of its own.
+"""
+
+import numpy as np
+
+from .. import parallel
+from .._core import softmax, tree
+from .layers import Scratch, grouped
+
+WIDE, NARROW = 512, 128  # words of a block, of large vocabularies and of small ones
+
+
+class Softmax:
+    """The full softmax: p = e^s / sum e^s, s = W x + b.
+
+    Parameters
+    ----------
+    params : Params with ``names``: weights (V, K), bias (V,).
+    """
+
+    def __init__(self, params, names=("output", "output.bias"), threads=1):
+        self.params, self.names, self.threads = params, names, threads
+        self.scratch, self.tape = Scratch(params.flat.dtype), None
+
+    def forward(self, inputs, targets):
+        """Losses (B,)."""
+        return self._forward(inputs, targets, *(self.params[name] for name in self.names))
+
+    def backward(self, scale):
+        """The gradient (B, K) of the inputs."""
+        inputs, targets, weights, bias, exponentials, peaks, sums = self.tape
+        gradient = self.scratch("gradient", *inputs.shape)
+        arrays = (weights, targets, scale, exponentials, peaks, sums, gradient)
+        self._share(lambda job, _: softmax.back_inputs(job, *arrays), -(-len(inputs) // softmax.ROWS))
+        return gradient
+
+    def update(self, optimizer):
+        """The optimiser's step, which ``optimizer.begin`` has begun, block by block."""
+        self._back_weights(optimizer.rule, *((self.params[name], *optimizer.kept_for(name)) for name in self.names))
+
+    def gradients(self):
+        """List of (name, None, array)."""
+        made = [np.empty_like(array) for array in self.tape[2:4]]
+        self._back_weights(None, *((array, array[:0], array[:0]) for array in made))
+        return [(name, None, array) for name, array in zip(self.names, made, strict=True)]
+
+    def _forward(self, inputs, targets, weights, bias):
+        block = WIDE if len(weights) >= 8 * WIDE else NARROW
+        blocks, rows = -(-len(weights) // block), len(inputs)
+        exponentials = self.scratch("exponentials", blocks, rows, block + softmax.GAP)
+        peaks, sums = self.scratch("sums", 2, blocks, rows)
+        own, losses = self.scratch("own", rows), np.empty(rows)
+        arrays = (inputs, weights, bias, targets, exponentials, peaks, sums, own)
+        self._share(lambda job, _: softmax.scores(job, *arrays), blocks)
+        softmax.losses(peaks, sums, own, losses)
+        self.tape = inputs, targets, weights, bias, exponentials, peaks, sums
+        return losses
+
+    def _back_weights(self, rule, weights, bias):
+        inputs, exponentials = self.tape[0], self.tape[4]
+        block = self.scratch("block", self.threads, exponentials.shape[2] - softmax.GAP, inputs.shape[1] + 1)
+        arrays = (inputs, exponentials, block, rule, weights, bias)
+        self._share(lambda job, number: softmax.back_weights(job, number, *arrays), len(exponentials))
+
+    def _share(self, work, chunks):
+        parallel.share(work, chunks, self.threads)
+
+
+class SampledSoftmax(Softmax):
+    """The softmax over the words of a batch and some drawn ones, which estimates the full one (Jean et al. 2015).
+
+    The candidates are the set of all targets of the batch and of ``samples`` drawn words. With s(w) - log Q(w), where
+    Q(w) is the probability that w is among the candidates of a row whose target is another, the softmax over the
+    candidates has the full one's optimum. Rows being independent, Q(w) = 1 - (1 - p(w))^(B - 1) (1 - q(w))^samples for
+    the words' frequencies p and the proposal q. ``forward`` then gives losses of this estimate; losses of the full
+    softmax are Softmax's with the same parameters.
+
+    Parameters
+    ----------
+    samples : words drawn for a batch, with repetition.
+    frequencies : (V,) probabilities of the words as targets; a word that is no target has 0.
+    proposal : "unigram" draws by ``frequencies``, "log_uniform" by log((i + 2) / (i + 1)) of the id i, which suits
+        ids by falling frequency.
+    """
+
+    def __init__(self, params, names=("output", "output.bias"), threads=1, *, samples, frequencies, proposal):
+        super().__init__(params, names, threads)
+        words = len(frequencies)
+        ranks = np.arange(words, dtype=np.float64)
+        noise = frequencies if proposal == "unigram" else np.log1p(1 / (ranks + 1)) / np.log1p(words)
+        self.samples, self.edges = samples, np.cumsum(noise)
+        self.missed = np.stack([np.log1p(-np.minimum(p, 1 - 1e-12)) for p in (frequencies, noise)])
+        self.random = np.random.default_rng(0)
+
+    def seed(self, *key):
+        """Draw the next candidates from the stream of this key."""
+        self.random = np.random.default_rng(key)
+
+    def forward(self, inputs, targets):
+        """Losses (B,) of the estimate."""
+        drawn = np.searchsorted(self.edges, self.random.random(self.samples) * self.edges[-1], "right")
+        self.candidates = np.union1d(np.minimum(drawn, len(self.edges) - 1), targets).astype(np.int32)
+        weights, bias = (self.params[name][self.candidates] for name in self.names)
+        never = (len(targets) - 1) * self.missed[0, self.candidates] + self.samples * self.missed[1, self.candidates]
+        bias -= np.log(np.maximum(-np.expm1(never), 1e-30)).astype(bias.dtype)
+        return self._forward(inputs, np.searchsorted(self.candidates, targets).astype(np.int32), weights, bias)
+
+    def gradients(self):
+        """List of (name, candidates, array)."""
+        return [(name, self.candidates, array) for name, _, array in super().gradients()]
+
+    def update(self, optimizer):
+        """The optimiser's step, which ``optimizer.begin`` has begun, for the candidates."""
+        apply(optimizer, self.gradients())
+
+
+class HierarchicalSoftmax:
+    """The softmax by a binary tree: p is the product of the probabilities of the turns on a word's path.
+
+    Parameters
+    ----------
+    params : Params with ``names``: weights (V - 1, K) and bias (V - 1,) of the inner nodes.
+    paths : offsets (V + 1,) int64, nodes (P,) int32, codes (P,) uint8: the path of word w is
+        nodes[offsets[w]:offsets[w + 1]], as of Vocab.huffman.
+    """
+
+    def __init__(self, params, names=("output", "output.bias"), threads=1, *, paths):
+        self.params, self.names, self.threads = params, names, threads
+        self.paths = paths
+        self.scratch, self.tape = Scratch(params.flat.dtype), None
+
+    def forward(self, inputs, targets):
+        """Losses (B,), exact."""
+        offsets, nodes, codes = self.paths
+        lengths = offsets[targets + 1] - offsets[targets]
+        bounds = np.concatenate([[0], np.cumsum(lengths)])
+        rows = np.repeat(np.arange(len(targets)), lengths)
+        places = np.arange(len(rows)) + np.repeat(offsets[targets] - bounds[:-1], lengths)
+        nodes, codes = nodes[places], codes[places]
+        weights, bias = (self.params[name] for name in self.names)
+        slopes, losses = np.empty(len(rows), inputs.dtype), np.empty(len(targets))
+        arrays = (inputs, weights, bias, bounds, nodes, codes, slopes, losses)
+        self._share(lambda job, _: tree.forward(job, *arrays), len(targets))
+        self.tape = inputs, bounds, nodes, rows, slopes
+        return losses
+
+    def backward(self, scale):
+        """The gradient (B, K) of the inputs."""
+        inputs, bounds, nodes, _, slopes = self.tape
+        gradient = self.scratch("gradient", *inputs.shape)
+        slopes *= scale
+        arrays = (self.params[self.names[0]], bounds, nodes, slopes, gradient)
+        self._share(lambda job, _: tree.back_inputs(job, *arrays), len(inputs))
+        return gradient
+
+    def gradients(self):
+        """List of (name, nodes, array)."""
+        inputs, _, nodes, rows, slopes = self.tape
+        unique, pairs, bounds = grouped(nodes)
+        gradient = np.empty((len(unique), inputs.shape[1]), inputs.dtype)
+        bias = np.empty(len(unique), inputs.dtype)
+        arrays = (inputs, bounds, pairs, rows, slopes, gradient, bias)
+        self._share(lambda job, _: tree.back_weights(job, *arrays), len(unique))
+        return [(name, unique, array) for name, array in zip(self.names, (gradient, bias), strict=True)]
+
+    def update(self, optimizer):
+        """The optimiser's step, which ``optimizer.begin`` has begun, for the nodes of these paths."""
+        apply(optimizer, self.gradients())
+
+    def _share(self, work, rows):
+        parallel.share(work, -(-rows // tree.ROWS), self.threads)
+
+
+def apply(optimizer, gradients):
+    """Take the optimiser's step, which has begun, with gradients (name, rows or None, array)."""
+    for name, rows, array in gradients:
+        if rows is None:
+            optimizer.dense(name, array)
+        else:
+            optimizer.rows(name, rows, array)
