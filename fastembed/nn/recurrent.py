@@ -117,7 +117,7 @@ class Recurrent:
                     rows *= kept
                     tape.masks.append(kept)
                 rows = self._forward_layer(layer, rows, initial, tape)
-        tape.state = self._final(tape)
+        tape.state = self._final(tape, self._zero_states(batch) if initial is None else initial)
         return rows.reshape(steps, batch, -1), tape
 
     def _forward_layer(self, layer, rows, initial, tape):
@@ -170,10 +170,8 @@ class Recurrent:
             packed["projection"] = recurrent.panels(self.params[prefix + "projection"], 0, self.projection, turn)
         return packed
 
-    def _final(self, tape):
-        """The states after the last steps."""
-        batch = tape.shape[1]
-        found = self._zero_states(batch)
+    def _final(self, tape, found):
+        """The states after the last steps; found are the initial ones, which sequences without steps keep."""
         for layer, runs in enumerate(tape.runs):
             for direction, share, run in runs:
                 for part, name in zip(found, ("states", "cells"), strict=False):
