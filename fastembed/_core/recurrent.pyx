@@ -5,10 +5,8 @@ step has its rows side by side and is a smaller batch than the step before it, n
 of steps in the order of the computation; a piece is (row, before, lane, count): its first row, the row of the states
 that it starts from, its first sequence and how many rows it has. Directions and lengths are in the plan and nowhere else.
 """
-import numpy as np
-
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from fastembed._core.blas cimport Matrix, gemm, turned
 from fastembed._core.job cimport Job, fe_job, fe_job_add, fe_job_stopped, fe_job_take
@@ -64,13 +62,14 @@ cdef char *address(object array):
     return <char *>at
 
 
-def panels(weights, int first, int columns, bint turn):
-    """Columns first .. first + columns - 1 of weights (_, _), or their transpose, packed for the kernels in use."""
+def panels(weights, int first, int columns, bint turn, room):
+    """Columns first .. first + columns - 1 of weights (_, _), or their transpose, packed for the kernels in use into what
+    room(count) returns, an array of so many numbers."""
     cdef const fe_recurrent *table = &kernels.recurrent[weights.dtype.itemsize == 8]
     cdef fe_packing packing
     packing.depth, packing.columns = (columns, weights.shape[0]) if turn else (weights.shape[0], columns)
     cdef int64_t count = (packing.columns + table.panel - 1) // table.panel
-    packed = np.empty(count * table.panel * packing.depth, weights.dtype)
+    packed = room(count * table.panel * packing.depth)
     packing.weights = address(weights) + <size_t>first * <size_t>weights.dtype.itemsize
     packing.panels = address(packed)
     packing.stride, packing.turned = weights.shape[1], turn
@@ -302,6 +301,9 @@ cdef class Run:
     cdef void backward(self, fe_job *job) noexcept nogil:
         cdef int k, width = self.gates * self.units
         self.gather(self.a.dy, self.stride, self.outputs, self.a.above)
+        memset(self.a.d_bias, 0, width * self.size)
+        if self.a.d_reset_bias != NULL:
+            memset(self.a.d_reset_bias, 0, self.units * self.size)
         for k in range(self.pieces - 1, -1, -1):
             if fe_job_stopped(job):
                 return

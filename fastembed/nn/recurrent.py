@@ -4,9 +4,11 @@ Time comes first: inputs are (T, B, I) for T steps of B sequences with I numbers
 rows, so that a layer computes x W + h W' + b with W (I, G H) and W' (P, G H) for G gates of H units.
 """
 
+from functools import partial
+
 import numpy as np
 
-from .. import blas, parallel
+from .. import blas, memory, parallel
 from .._core import recurrent
 from .._core.job import Job
 from ..errors import ParameterError
@@ -25,11 +27,31 @@ class Tape:
     initial_gradient : after ``backward``, the gradient of the initial states if there were any, of the same form.
     """
 
-    def __init__(self, x, lengths):
-        self.shape, self.lengths = x.shape, lengths
+    def __init__(self, x, lengths, free):
+        self.shape, self.lengths, self.dtype = x.shape, lengths, x.dtype
+        self.free, self.taken = free, {}  # memory of the tapes before, and what of it this one has
         self.runs, self.masks = [], []  # a list for each layer: (direction, share, Run); what dropout kept
         self.state = self.initial_gradient = None
         self.used = False
+
+    def room(self, *key):
+        """A function from shape to an array with any content, for use under this key; from memory that a tape before
+        had, if it is large enough, as new memory costs more than a pass over old."""
+
+        def take(*shape):
+            size = int(np.prod(shape))
+            flat = self.free.pop(key, None)
+            if flat is None or len(flat) < size:
+                flat = memory.zeros((size,), self.dtype)
+            self.taken[key] = flat
+            return flat[:size].reshape(shape)
+
+        return take
+
+    def give_back(self):
+        """The tape is used up: the next one may have its memory."""
+        self.free.update(self.taken)
+        self.runs, self.taken, self.used = [], {}, True
 
 
 class Recurrent:
@@ -52,7 +74,7 @@ class Recurrent:
 
     def _prepare(self):
         """Create the parameters: uniform between -1/sqrt(H) and 1/sqrt(H)."""
-        self.params = Params(self._shapes(), self.dtype)
+        self.params, self._free = Params(self._shapes(), self.dtype), {}
         random, bound = np.random.default_rng(self.seed), self.hidden_size**-0.5
         for array in self.params.values():
             array[:] = random.uniform(-bound, bound, array.shape)
@@ -86,7 +108,8 @@ class Recurrent:
 
         Parameters
         ----------
-        x : (T, B, I) inputs; what lies behind the end of a sequence is not looked at.
+        x : (T, B, I) inputs, which have to stay as they are until ``backward``; what lies behind the end of a sequence
+            is not looked at.
         h0 : initial states, (layers * directions, B, P), for an LSTM a pair with the cells (layers * directions, B, H);
             None means zeros. ``tape.state`` of the batch before carries on a text.
         lengths : (B,) steps of each sequence, from 0 to T; None means T for all.
@@ -105,7 +128,7 @@ class Recurrent:
             raise ParameterError(f"x has shape {x.shape}: there must be at least one step and one sequence")
         lengths = check_lengths(lengths, steps, batch)
         initial = self._states("h0", h0, batch)
-        tape = Tape(x, lengths)
+        tape = Tape(x, lengths, self._free)
         alive = slice(None) if lengths is None else _alive(steps, lengths)
         if not np.isfinite(x[alive]).all():
             raise ParameterError("x holds NaN or infinity")
@@ -128,59 +151,61 @@ class Recurrent:
         count = min(batch, -(-self.threads // self.directions))
         tape.runs.append([])
         for direction in range(self.directions):
-            panels = self._panels(layer, direction, turn=False)
+            panels = self._panels(layer, direction, tape, turn=False)
             state = None if initial is None else [part[layer * self.directions + direction] for part in initial]
-            for share in shares(steps, batch, tape.lengths, count, bool(direction)):
-                run = self._run(layer, direction, share, rows, state)
+            for number, share in enumerate(shares(steps, batch, tape.lengths, count, bool(direction))):
+                room = partial(tape.room, layer, direction, number)
+                run = self._run(self._names(layer, direction), share, rows, state, room)
                 run.hold(y=y[:, direction * outputs :], **panels)
                 tape.runs[-1].append((direction, share, run))
         self._work(recurrent.forward, tape.runs[-1])
         return y
 
-    def _run(self, layer, direction, share, rows, state):
+    def _run(self, prefix, share, rows, state, room):
         """The Run of a share, with its arrays for the way forward; rows (T B, I), state [(B, P), (B, H)] or None"""
         tokens, lanes, inputs = len(share.places), len(share.lanes), rows.shape[1]
         units, outputs = self.hidden_size, self.output_size
         clips = (self.cell_clip or np.inf, self.projection_clip or np.inf)
-        stride = self.directions * outputs
         sizes = (tokens, lanes, inputs, units, outputs)
-        run = recurrent.Run(self.cell, sizes, stride, share.first, clips, state is None)
-        prefix = self._names(layer, direction)
+        run = recurrent.Run(self.cell, sizes, self.directions * outputs, share.first, clips, state is None)
         arrays = {name: self.params.get(prefix + name) for name in ("input", "bias", "reset_bias")}
-        arrays["source"], arrays["x"] = (None, rows) if share.whole else (rows, self._empty(tokens, inputs))
-        arrays["gates"] = self._empty(tokens, self.gates * units)
-        kept = [self._empty(tokens + lanes, width) for width in (outputs, units)[: 2 if self.cell == "lstm" else 1]]
-        for k, array in enumerate(kept):
-            array[share.initial : share.initial + lanes] = 0 if state is None else state[k][share.lanes]
-        arrays |= dict(zip(("states", "cells"), kept, strict=False))
-        arrays["raw"] = self._empty(tokens, units) if self.projection else None
-        arrays["reset"] = self._empty(tokens, units) if self.gates == 3 else None
+        arrays["source"], arrays["x"] = (None, rows) if share.whole else (rows, room("x")(tokens, inputs))
+        arrays["gates"] = room("gates")(tokens, self.gates * units)
+        for k, (name, width) in enumerate(self._state_widths()):
+            arrays[name] = room(name)(tokens + lanes, width)
+            arrays[name][share.initial : share.initial + lanes] = 0 if state is None else state[k][share.lanes]
+        if self.projection:
+            arrays["raw"] = room("raw")(tokens, units)
+        if self.gates == 3:
+            arrays["reset"] = room("reset")(tokens, units)
         run.hold(pieces=share.pieces, places=share.places, **arrays)
         return run
 
-    def _panels(self, layer, direction, turn):
+    def _panels(self, layer, direction, tape, turn):
         """The packed weights of one direction of a layer."""
         prefix, width = self._names(layer, direction), self.gates * self.hidden_size
+        room = partial(tape.room, layer, direction, turn)
         first = 2 * self.hidden_size if self.gates == 3 else width
         weights = self.params[prefix + "recurrent"]
-        packed = {"recurrent": recurrent.panels(weights, 0, first, turn)}
+        packed = {"recurrent": recurrent.panels(weights, 0, first, turn, room("recurrent"))}
         if first < width:
-            packed["candidate"] = recurrent.panels(weights, first, width - first, turn)
+            packed["candidate"] = recurrent.panels(weights, first, width - first, turn, room("candidate"))
         if self.projection:
-            packed["projection"] = recurrent.panels(self.params[prefix + "projection"], 0, self.projection, turn)
+            projection = self.params[prefix + "projection"]
+            packed["projection"] = recurrent.panels(projection, 0, self.projection, turn, room("projection"))
         return packed
 
     def _final(self, tape, found):
         """The states after the last steps; found are the initial ones, which sequences without steps keep."""
         for layer, runs in enumerate(tape.runs):
             for direction, share, run in runs:
-                for part, name in zip(found, ("states", "cells"), strict=False):
+                for part, (name, _) in zip(found, self._state_widths(), strict=True):
                     part[layer * self.directions + direction, share.lanes] = run.held[name][share.final]
         return found[0] if len(found) == 1 else tuple(found)
 
     # ---- back ----
 
-    def backward(self, tape, dy, dstate=None):
+    def backward(self, tape, dy, dstate=None, grads=None):
         """Gradients, given those of the outputs.
 
         Parameters
@@ -188,6 +213,7 @@ class Recurrent:
         tape : of the ``forward`` that gave y; it is used up.
         dy : (T, B, directions * P)
         dstate : gradient of ``tape.state``, of its form; None means zeros.
+        grads : Params to write the gradients to, for instance those of the step before; None means new ones.
 
         Returns
         -------
@@ -199,8 +225,7 @@ class Recurrent:
             raise ParameterError("this tape has been used by a backward before: call forward again")
         dy = _array("dy", dy, self.dtype, (steps, batch, self.directions * self.output_size))
         flows = self._states("dstate", dstate, batch) or self._zero_states(batch)
-        tape.used = True
-        grads = self.params.like()
+        grads = self.params.like() if grads is None else grads
         rows = dy.reshape(steps * batch, -1)
         with blas.one_thread():
             for layer in reversed(range(self.layers)):
@@ -208,68 +233,63 @@ class Recurrent:
                 if layer and tape.masks:
                     rows *= tape.masks[layer - 1]
         tape.initial_gradient = flows[0] if len(flows) == 1 else tuple(flows)
-        tape.runs = []
+        tape.give_back()
         return rows.reshape(steps, batch, self.input_size), grads
 
     def _backward_layer(self, layer, rows, flows, tape, grads):
         """Gradients of the outputs (T B, D P) -> of the inputs (T B, I); adds to grads, replaces the layer's flows."""
         outputs, dx, added = self.output_size, [], []
         for direction in range(self.directions):
-            panels, prefix = self._panels(layer, direction, turn=True), self._names(layer, direction)
+            panels, prefix = self._panels(layer, direction, tape, turn=True), self._names(layer, direction)
             own = [(share, run) for found, share, run in tape.runs[layer] if found == direction]
-            whole = len(own) == 1 and own[0][0].whole
             inputs = self.params[prefix + "input"].shape[0]
-            dx.append((np.empty if whole or tape.lengths is None else np.zeros)((len(rows), inputs), self.dtype))
-            for k, (share, run) in enumerate(own):
-                gradients = self._gradients(prefix, grads, first=k == 0)
-                if k:
-                    added.append((prefix, gradients))
-                self._hold_back(run, share, rows[:, direction * outputs :], dx[-1])
-                index = layer * self.directions + direction
-                run.hold(
-                    flow=flows[0][index, share.lanes],
-                    cell_flow=flows[1][index, share.lanes] if len(flows) > 1 else None,
-                    **panels,
-                    **{f"d_{name}": array for name, array in gradients.items()},
-                )
+            dx.append((np.empty if tape.lengths is None else np.zeros)((len(rows), inputs), self.dtype))
+            total = {name: grads[prefix + name] for name in PARAMETERS if prefix + name in grads}
+            for number, (share, run) in enumerate(own):
+                room, part = partial(tape.room, layer, direction, number), total
+                if number:
+                    part = {name: room(f"d_{name}")(*array.shape) for name, array in total.items()}
+                    added.append((total, part))
+                self._hold_back(run, share, rows[:, direction * outputs :], dx[-1], room)
+                at = (layer * self.directions + direction, share.lanes)
+                run.hold(**{name: flow[at] for name, flow in zip(("flow", "cell_flow"), flows, strict=False)})
+                run.hold(**panels, **{f"d_{name}": array for name, array in part.items()})
+            for array in () if own else total.values():
+                array[:] = 0
         self._work(recurrent.backward, tape.runs[layer])
-        for prefix, gradients in added:
-            for name, array in gradients.items():
-                total = grads[prefix + name]
-                total += array
+        for total, part in added:
+            for name, array in total.items():
+                array += part[name]
         for direction, share, run in tape.runs[layer]:
             for part, name in zip(flows, ("flow", "cell_flow"), strict=False):
                 part[layer * self.directions + direction, share.lanes] = run.held[name]
         return dx[0] if len(dx) == 1 else np.add(*dx, out=dx[0])
 
-    def _gradients(self, prefix, grads, first):
-        """Where a share's gradients go: the first one's to the result itself."""
-        found = {name: grads[prefix + name] for name in PARAMETERS if prefix + name in grads}
-        return found if first else {name: np.zeros_like(array) for name, array in found.items()}
-
-    def _hold_back(self, run, share, dy, dx):
+    def _hold_back(self, run, share, dy, dx, room):
         """The other arrays of the way back; dy (T B, D P) from this direction's columns on, dx (T B, I)"""
-        tokens, lanes, units, outputs = len(share.places), len(share.lanes), self.hidden_size, self.output_size
+        tokens, outputs = len(share.places), self.output_size
         run.hold(
             dy=dy,
             dx=None if share.whole else dx,
-            below=dx if share.whole else self._empty(tokens, dx.shape[1]),
-            above=self._empty(tokens, outputs),
-            room=self._empty(lanes, units),
-            previous=None if share.chained else self._empty(tokens, outputs),
+            below=dx if share.whole else room("below")(tokens, dx.shape[1]),
+            above=room("above")(tokens, outputs),
+            room=room("room")(len(share.lanes), self.hidden_size),
+            previous=None if share.chained else room("previous")(tokens, outputs),
         )
-
-    def _empty(self, *shape):
-        return np.empty(shape, self.dtype)
 
     def _work(self, work, runs):
         runs = [run for _, _, run in runs]
         if runs:
             parallel.run(lambda job, _: work(job, runs), Job(len(runs)), min(self.threads, len(runs)))
 
+    def _state_widths(self):
+        """What a state is made of, by the names of a Run, and the numbers of each."""
+        widths = [("states", self.output_size), ("cells", self.hidden_size)]
+        return widths if self.cell == "lstm" else widths[:1]
+
     def _zero_states(self, batch):
-        widths = (self.output_size, self.hidden_size) if self.cell == "lstm" else (self.output_size,)
-        return [np.zeros((self.layers * self.directions, batch, width), self.dtype) for width in widths]
+        heads = self.layers * self.directions
+        return [np.zeros((heads, batch, width), self.dtype) for _, width in self._state_widths()]
 
     def _states(self, name, states, batch):
         """Copies of initial states or of gradients of final ones: [(L D, B, P)], for an LSTM also the cells; or None."""
