@@ -22,7 +22,7 @@ from bench.peers import external, ours, stanford  # noqa: E402
 def test_list_shows_every_case():
     done = subprocess.run([sys.executable, "-m", "bench", "--list"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for name in ("ingest", "word2vec", "fasttext", "tfidf", "cooccur", "svd", "glove", "vectors", "quality"):
+    for name in ("ingest", "word2vec", "fasttext", "tfidf", "cooccur", "svd", "glove", "recurrent", "vectors", "quality"):
         assert name in done.stdout
 
 

@@ -263,6 +263,24 @@ def test_a_tape_serves_once():
         layer.backward(tape, y)
 
 
+def test_the_memory_of_a_tape_serves_the_next_one():
+    random = np.random.default_rng(4)
+    layer = fe.nn.Bidirectional(fe.nn.GRU(3, 5, layers=2, threads=4))
+    grads = layer.params.like()
+    batches = [(random.standard_normal((steps, 7, 3)), random.integers(0, steps + 1, 7)) for steps in (3, 6, 2)]
+    tapes = [layer.forward(x, lengths=lengths) for x, lengths in batches]  # three at once, and then one by one
+    together = [layer.backward(tape, y) for y, tape in tapes]
+    for (x, lengths), (y, _), (dx, apart) in zip(batches, tapes, together, strict=True):
+        again, tape = layer.forward(x, lengths=lengths)
+        np.testing.assert_array_equal(again, y)
+        dx_again, same = layer.backward(tape, y, grads=grads)
+        assert same is grads
+        np.testing.assert_array_equal(dx_again, dx)
+        np.testing.assert_array_equal(grads.flat, apart.flat)
+    _, tape = layer.forward(x, lengths=[0] * 7)
+    assert not layer.backward(tape, np.ones_like(y), grads=grads)[1].flat.any()
+
+
 @pytest.mark.parametrize(
     ("x", "how", "message"),
     [

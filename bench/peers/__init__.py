@@ -6,6 +6,7 @@ import importlib.util
 LIBRARIES = {  # import name -> how to get it
     "gensim": "pip install gensim",
     "sklearn": "pip install scikit-learn",
+    "torch": "pip install torch",
     "fasttext": "pip install fasttext (needs a C++ compiler)",
 }
 

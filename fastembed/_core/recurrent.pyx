@@ -3,7 +3,7 @@
 The rows of a run are the N tokens of its B sequences, time step after time step. Sequences are sorted by length, so a
 step has its rows side by side and is a smaller batch than the step before it, not a masked one. A plan lists the pieces
 of steps in the order of the computation; a piece is (row, before, lane, count): its first row, the row of the states
-that it starts from, its first sequence and how many rows it has. Directions and lengths are in the plan and nowhere else.
+that it starts from, its first sequence and how many rows it has. Directions and lengths are in the plan alone.
 """
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
@@ -32,7 +32,7 @@ cdef struct Arrays:
     char *dx            # (_, I)
     char *above         # (N, P) some rows of dy
     char *below         # (N, I) some rows of dx
-    char *flow          # (B, P) gradients of the states between two steps: of the final ones first, the initial ones last
+    char *flow          # (B, P) gradients of the states between two steps: at first the final ones, at last the initial
     char *cell_flow     # (B, H) likewise
     char *room          # (B, H)
     char *previous      # (N, P) states that the rows start from, if they do not lie in order
@@ -63,8 +63,10 @@ cdef char *address(object array):
 
 
 def panels(weights, int first, int columns, bint turn, room):
-    """Columns first .. first + columns - 1 of weights (_, _), or their transpose, packed for the kernels in use into what
-    room(count) returns, an array of so many numbers."""
+    """Columns first .. first + columns - 1 of weights (_, _), or their transpose, packed for the kernels in use.
+
+    room(count) returns the array for so many numbers.
+    """
     cdef const fe_recurrent *table = &kernels.recurrent[weights.dtype.itemsize == 8]
     cdef fe_packing packing
     packing.depth, packing.columns = (columns, weights.shape[0]) if turn else (weights.shape[0], columns)
@@ -285,7 +287,8 @@ cdef class Run:
         cdef Matrix gates = self.of(self.a.gates, 0, rows, width), before = self.starting()
         cdef Matrix recurrent = self.of(self.a.d_recurrent, 0, self.outputs, width)
         cdef Matrix reset = self.of(self.a.reset, 0, rows, units)
-        gemm(1, turned(self.of(self.a.x, 0, rows, self.inputs)), gates, 0, self.of(self.a.d_input, 0, self.inputs, width))
+        cdef Matrix x = self.of(self.a.x, 0, rows, self.inputs)
+        gemm(1, turned(x), gates, 0, self.of(self.a.d_input, 0, self.inputs, width))
         if self.kind == RNN or self.kind == LSTM:
             gemm(1, turned(before), gates, 0, recurrent)
         else:

@@ -292,7 +292,7 @@ class Recurrent:
         return [np.zeros((heads, batch, width), self.dtype) for _, width in self._state_widths()]
 
     def _states(self, name, states, batch):
-        """Copies of initial states or of gradients of final ones: [(L D, B, P)], for an LSTM also the cells; or None."""
+        """Copies of initial states or of gradients of final ones: [(L D, B, P)], for an LSTM also cells; or None."""
         if states is None:
             return None
         zeros = self._zero_states(batch)
@@ -399,7 +399,7 @@ class LSTM(Recurrent):
 
 
 class Bidirectional(Recurrent):
-    """A layer in both directions (Schuster and Paliwal 1997): outputs are (T, B, 2 P), forward and backward side by side.
+    """A layer in both directions (Schuster and Paliwal 1997), whose outputs stand side by side: (T, B, 2 P).
 
     Parameters
     ----------

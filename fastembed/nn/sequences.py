@@ -51,10 +51,7 @@ def shares(steps, batch, lengths, count, reverse):
     """The batch in ``count`` shares of nearly equal work; ``lengths`` as check_lengths gives them."""
     array = np.full(batch, steps) if lengths is None else np.frombuffer(lengths, np.int64)
     order = np.argsort(-array, kind="stable")
-    if lengths is None:
-        parts = np.array_split(order, count)
-    else:
-        parts = [order[k::count] for k in range(count)]
+    parts = np.array_split(order, count) if lengths is None else [order[k::count] for k in range(count)]
     return [_share(array[lanes], lanes, batch, reverse) for lanes in parts if array[lanes].any()]
 
 
