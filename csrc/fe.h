@@ -37,4 +37,17 @@ typedef enum fe_status {
 #define FE_UNLIKELY(x) (x)
 #endif
 
+/* The number of the lowest bit that is set; one must be. */
+FE_INLINE int fe_lowest(uint64_t bits)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    return __builtin_ctzll(bits);
+#else
+    int at = 0;
+    while (!(bits >> at & 1))
+        at++;
+    return at;
+#endif
+}
+
 #endif

@@ -51,18 +51,6 @@ FE_INLINE marks find_marks(const uint8_t *text, fe_separators separators)
 }
 #endif
 
-FE_INLINE int lowest(uint64_t bits)
-{
-#if defined(__GNUC__) || defined(__clang__)
-    return __builtin_ctzll(bits);
-#else
-    int at = 0;
-    while (!(bits >> at & 1))
-        at++;
-    return at;
-#endif
-}
-
 FE_INLINE int ones(uint64_t bits)
 {
     int count = 0;
@@ -93,7 +81,7 @@ FE_INLINE void find_edges(window *found, const uint8_t *text, int64_t from, int6
             found->stop[found->stops++] = found->edges / 2 + ones(edges & here.gaps & upto);
         }
         while (edges) {
-            found->edge[found->edges++] = (uint32_t)(at + lowest(edges));
+            found->edge[found->edges++] = (uint32_t)(at + fe_lowest(edges));
             edges &= edges - 1;
         }
     }

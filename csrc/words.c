@@ -44,18 +44,6 @@ FE_INLINE uint64_t spaces(const uint8_t *text)
     return found;
 }
 
-FE_INLINE int lowest(uint64_t bits)
-{
-#if defined(__GNUC__) || defined(__clang__)
-    return __builtin_ctzll(bits);
-#else
-    int at = 0;
-    while (!(bits >> at & 1))
-        at++;
-    return at;
-#endif
-}
-
 /* Append the word at `from` to text[at..); where the next one goes. Without a branch on its being long enough. */
 FE_INLINE int64_t append(fe_words *words, int64_t at, const uint8_t *from, int64_t bytes, int shortest)
 {
@@ -79,15 +67,15 @@ static void cut_ascii(const fe_document *document, const fe_cut *how, uint8_t *r
     for (int64_t from = 0; from <= n; from += 64) {
         uint64_t gaps = spaces(room + from), edges = gaps ^ (gaps << 1 | gap);
         if (gap && edges) { /* a word begins here, and the edges come in pairs from now on */
-            start = from + lowest(edges);
+            start = from + fe_lowest(edges);
             edges &= edges - 1;
         }
         while (edges) {
-            at = append(words, at, room + start, from + lowest(edges) - start, how->shortest);
+            at = append(words, at, room + start, from + fe_lowest(edges) - start, how->shortest);
             edges &= edges - 1;
             if (!edges)
                 break;
-            start = from + lowest(edges);
+            start = from + fe_lowest(edges);
             edges &= edges - 1;
         }
         gap = gaps >> 63;

@@ -318,6 +318,12 @@ def test_many_negatives_train():
     assert history[-1]["loss"] < history[0]["loss"]
 
 
+def test_no_negatives_only_with_hierarchical_softmax():
+    assert model(hs=True, negative=0).fit(TEXT, verbose=0).history
+    with pytest.raises(ParameterError, match="negative=0 leaves nothing to learn from"):
+        model(negative=0).fit(TEXT, verbose=0)
+
+
 def test_small_numpy_integers_do_not_wrap():
     small = {name: np.int8(value) for name, value in (("epochs", 3), ("window", 100), ("negative", 9), ("dim", 16))}
     plain = {name: int(value) for name, value in small.items()}

@@ -2,12 +2,10 @@
 
 import time
 
-import click
-
 from .. import models
-from .options import corpus_options, model_options, open_corpus, read
-from .outputs import check_output, write_matrix, written
-from .program import Verb
+from .matrix import check_outputs, matrix_command
+from .options import open_corpus, read
+from .outputs import write_matrix, written
 
 ENDINGS = {
     ".npz": "the matrix, for scipy.sparse.load_npz; its terms go beside it into a JSON list, X.terms.json",
@@ -16,9 +14,7 @@ ENDINGS = {
 
 
 def run(corpus, out, tokenizer, cache_dir, errors, quiet, **values):
-    targets = [check_output(path, ENDINGS) for path in out]
-    if not targets:
-        raise click.UsageError("say where to write: -o X.npz", click.get_current_context(True))
+    targets = check_outputs(out, ENDINGS)
     vectorizer = models.get("tfidf")(**values)
     settings = {"tokenizer": tokenizer, "cache_dir": cache_dir, "errors": errors, "threads": vectorizer.threads}
     documents = open_corpus(corpus, **settings)
@@ -33,25 +29,10 @@ def run(corpus, out, tokenizer, cache_dir, errors, quiet, **values):
         written(path, f"{matrix.shape[0]:,} documents x {matrix.shape[1]:,} terms", time.perf_counter() - start)
 
 
-def command():
-    """The click command."""
-    endings = "\n".join(f"  {ending:5s} {text}" for ending, text in ENDINGS.items())
-    made = click.command(
-        "tfidf",
-        cls=Verb,
-        help="Weigh the terms of documents by TF-IDF. CORPUS is as for train; each line that is not empty is a "
-        f"document.\n\n\b\nOUT's ending says what is written:\n{endings}",
-        no_args_is_help=True,
-    )(corpus_options(_options(run), lowercase=False))
-    first = [p for p in made.params if p.name in ("corpus", "out")]
-    rest = [p for p in made.params if p not in first]
-    made.params = first + model_options(models.get("tfidf")) + rest
-    return made
-
-
-def _options(function):
-    function = click.option("-q", "--quiet", is_flag=True, help="No progress.")(function)
-    return click.option("-o", "--out", multiple=True, help="File to write; may be given several times.")(function)
-
-
-tfidf = command()
+tfidf = matrix_command(
+    "tfidf",
+    run,
+    ENDINGS,
+    "Weigh the terms of documents by TF-IDF. CORPUS is as for train; each line that is not empty is a document.",
+    lowercase=False,
+)

@@ -65,7 +65,7 @@ def train_command(name, cls, preset=None):
     command = click.command(
         name,
         cls=Verb,
-        help=f"Train {cls.__name__} vectors and write them to OUT.\n\n" + _endings(),
+        help=f"Train {cls.__name__} vectors and write them to OUT.\n\n" + _endings(cls),
         short_help=f"Train {cls.__name__} vectors.",
         no_args_is_help=True,
     )(corpus_options(_run_options(run)))
@@ -82,8 +82,9 @@ def _in_epochs(cls):
     return "epochs" in cls.parameters
 
 
-def _endings():
-    return "\b\nOUT's ending says what is written:\n" + "\n".join(f"  {e:13s} {text}" for e, text in FORMATS.items())
+def _endings(cls):
+    endings = FORMATS if _in_epochs(cls) else FORMATS | {".fe": "the whole model"}
+    return "\b\nOUT's ending says what is written:\n" + "\n".join(f"  {e:13s} {text}" for e, text in endings.items())
 
 
 def _run_options(run):

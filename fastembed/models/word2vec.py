@@ -12,7 +12,7 @@ import numpy as np
 from .. import memory
 from .._core import sgns, simd
 from ..corpus import Corpus
-from ..errors import FormatError
+from ..errors import FormatError, ParameterError
 from ..io import native
 from ..parallel import check_threads
 from ..vectors import KeyedVectors
@@ -28,7 +28,7 @@ class Word2Vec(Trained):
 
     dim = Whole(100, "length of a vector", low=1, high=1 << 20)
     window = Whole(5, "context words on either side, at most", low=1, high=10_000)
-    negative = Whole(5, "noise words for each centre word (negative sampling)", low=1, high=10_000)
+    negative = Whole(5, "noise words for each centre word; of no effect with hs", low=0, high=10_000)
     hs = Switch(False, "hierarchical softmax instead of negative sampling")
     sample = Real(1e-3, "subsampling threshold: words above this share of the text are thinned; 0 keeps all", low=0)
     min_count = Whole(5, "drop words that occur less often", low=1)
@@ -51,6 +51,11 @@ class Word2Vec(Trained):
         self.position = Position()
         self._inputs = self._outputs = self._wv = None
         self._shape = (self.dim, self.hs)  # as trained; the parameters may have been changed since
+
+    def check_params(self):
+        super().check_params()
+        if not self.negative and not self.hs:
+            raise ParameterError("negative=0 leaves nothing to learn from: draw noise words, or set hs=True")
 
     @property
     def wv(self):
