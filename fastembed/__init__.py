@@ -26,6 +26,7 @@ _NAMES = {  # public name -> module that has it
     "GloVe": ".models.glove",
     "SVDEmbedding": ".models.svd",
     "TruncatedSVD": ".models.truncated",
+    "NGramLM": ".models.ngram",
     "NNLM": ".models.nnlm",
     "OneHotEncoder": ".models.onehot",
     "CountVectorizer": ".models.counts",

@@ -57,6 +57,6 @@ def test_the_last_of_several_threads_restores_the_number(two_before):
 
 
 def test_without_openblas_nothing_happens(monkeypatch):
-    monkeypatch.setattr(blas, "_functions", lambda: [])
+    monkeypatch.setattr(blas, "_functions", list)
     with blas.one_thread():
         assert (np.ones((3, 3)) @ np.ones((3, 3))).sum() == 27

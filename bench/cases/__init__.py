@@ -1,6 +1,6 @@
 """The cases: each module has a SUMMARY, the names of its PARTS, and run(context, part) -> list of Table."""
 
-from . import cooccur, evaluate, fasttext, glove, ingest, peak, quality, recurrent, svd, tfidf, vectors, word2vec
+from . import cooccur, evaluate, fasttext, glove, ingest, nnlm, peak, quality, recurrent, svd, tfidf, vectors, word2vec
 
 CASES = {
     "ingest": ingest,
@@ -10,6 +10,7 @@ CASES = {
     "cooccur": cooccur,
     "svd": svd,
     "glove": glove,
+    "nnlm": nnlm,
     "recurrent": recurrent,
     "vectors": vectors,
     "evaluate": evaluate,

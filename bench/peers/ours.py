@@ -249,3 +249,48 @@ def glove(job):
     seconds = sum(epoch["seconds"] for epoch in model.history)
     figures = scores(model.wv, job) if job["sets"] else {}
     return figures | {"rate": work / seconds, "cpu_rate": work / cpu, "loss": model.history[-1]["loss"]}
+
+
+def nnlm_batches(job):
+    """The vocabulary and the first batches (contexts, words) of a language model."""
+    from fastembed import Corpus
+    from fastembed.models.language import BOS, EOS, language_vocab, numbers_of
+    from fastembed.nn.batches import Windows
+
+    encoded = Corpus(job["text"], threads=job["threads"]).encode()
+    vocab = language_vocab(encoded.vocab, len(encoded.offsets) - 1, max_vocab=job["max_vocab"])
+    ids = numbers_of(vocab, encoded.vocab)[encoded.ids]
+    windows = Windows(ids, encoded.offsets, job["context"], begin=BOS, end=EOS, batch=job["batch"])
+    return vocab, [windows.batch_at(number, (job["seed"], 0)) for number in range(job["batches"])]
+
+
+def nnlm(job):
+    """Train on the first batches, of which all but two are timed."""
+    from fastembed import NNLM, blas
+    from fastembed.models.nnlm import target_counts
+    from fastembed.nn.feedforward import Network, Shape
+    from fastembed.nn.optim import OPTIMIZERS
+
+    vocab, batches = nnlm_batches(job)
+    names = ("context", "dim", "hidden", "direct", "output", "samples", "optimizer", "lr")
+    shape, counts = Shape.of(NNLM(**{name: job[name] for name in names})), target_counts(vocab)
+    params = shape.begin(counts, (job["seed"],))
+    network, optimizing = Network(params, shape, counts, job["threads"]), OPTIMIZERS[job["optimizer"]](params)
+    optimizing.threads = job["threads"]
+
+    def step(batch, number):
+        return network.step(optimizing, batch, job["lr"], (job["seed"], number)).mean()
+
+    with blas.one_thread():
+        return timed_steps(step, batches)
+
+
+def timed_steps(step, batches):
+    """Speed of step(batch, number), the mean loss of a batch, after two that are not timed; the last ten losses."""
+    for number, batch in enumerate(batches[:2]):
+        step(batch, number)
+    start, cpu = perf_counter(), process_time()
+    losses = [float(step(batch, number)) for number, batch in enumerate(batches[2:])]
+    seconds, cpu = perf_counter() - start, process_time() - cpu
+    words = sum(len(words) for _, words in batches[2:])
+    return {"rate": words / seconds, "cpu_rate": words / cpu, "loss": sum(losses[-10:]) / len(losses[-10:])}

@@ -19,7 +19,7 @@ from fastembed._core.optim cimport Rule, optimise
 
 cdef enum:
     MORE = 16   # numbers between the rows of a block: rows a power of two apart would share places in a cache
-    TALL = 128  # rows of a chunk
+    TALL = 256  # rows of a chunk
 
 GAP, ROWS = MORE, TALL
 

@@ -12,7 +12,7 @@ from .._version import __version__
 from .program import Program
 
 _VERBS = {  # verb -> (file, help); a file is imported only when its verb runs
-    "train": ("train", "Train vectors: fastembed train skipgram text8 -o m.fe"),
+    "train": ("train", "Train a model: fastembed train skipgram text8 -o m.fe"),
     "tfidf": ("tfidf", "Documents to a sparse matrix of TF-IDF weights."),
     "cooccur": ("cooccur", "Count words beside words, for GloVe and SVD."),
     "vocab": ("files", "Count the words of a text."),
@@ -20,6 +20,9 @@ _VERBS = {  # verb -> (file, help); a file is imported only when its verb runs
     "subwords": ("query", "The n-grams that make up words."),
     "analogy": ("query", "A is to B as C is to what?"),
     "eval": ("evaluation", "Score vectors on word pairs and analogies."),
+    "score": ("language", "The probability of sentences under a language model."),
+    "perplexity": ("language", "How well a language model predicts a text."),
+    "generate": ("language", "Sentences from a language model."),
     "convert": ("files", "Read vectors in one format and write them in another."),
     "info": ("files", "What a model or vector file contains."),
     "doctor": ("doctor", "Versions, instruction set, threads, extras, conflicts."),

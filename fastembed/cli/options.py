@@ -5,7 +5,7 @@ import sys
 import click
 import numpy as np
 
-from ..models.parameters import Choice, Portion, Range, Type, Words
+from ..models.parameters import Choice, Portion, Range, Thresholds, Type, Words
 from .program import interrupts
 
 FASTTEXT = {  # parameter -> fastText's spelling of it
@@ -53,6 +53,18 @@ class WordsType(click.ParamType):
             self.fail(f"{value}: {getattr(error, 'strerror', None) or 'is not UTF-8'}", param, context)
 
 
+class ThresholdsType(click.ParamType):
+    """``0,0,1`` is (0, 0, 1)."""
+
+    name = "n,n,..."
+
+    def convert(self, value, param, context):
+        try:
+            return value if not isinstance(value, str) else tuple(int(number) for number in value.split(",") if number)
+        except ValueError:
+            self.fail(f"{value!r} is no list of whole numbers such as 0,0,1", param, context)
+
+
 def model_options(cls):
     """The click options of all parameters of a model that can be given on a command line."""
     return [found for found in (option(*item) for item in cls.parameters.items()) if found is not None]
@@ -82,6 +94,8 @@ def _value(parameter):
         return {"type": click.Choice(parameter.choices), "default": np.dtype(parameter.default).name}
     if isinstance(parameter, Range):
         return {"type": int, "nargs": 2}
+    if isinstance(parameter, Thresholds):
+        return {"type": ThresholdsType(), "default": ",".join(map(str, parameter.default)), "show_default": False}
     if isinstance(parameter, Words):
         return {"type": WordsType(parameter.names)}
     return {"type": PortionType() if isinstance(parameter, Portion) else parameter.kind}

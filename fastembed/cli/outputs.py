@@ -21,13 +21,18 @@ FORMATS = {  # ending -> what is written
     ".tsv": "TensorFlow projector (vectors; the words go to a second file)",
 }
 
+LANGUAGE_FORMATS = {
+    ".fe": "the whole model, memory-mapped on load",
+    ".arpa": "n-grams for other programs (not with laplace, lidstone)",
+    ".arpa.gz": "the same, packed",
+}
 COMPRESSED = 10_000_000  # entries of a matrix from which compressing it would take longer than all else
 
 
 def check_output(path, endings=tuple(FORMATS)):
     """Fail now, not after hours of training, if ``path`` cannot become a file with one of these endings."""
     path = Path(path)
-    if path.suffix.lower() not in endings:
+    if not path.name.lower().endswith(tuple(endings)) or path.name.startswith("."):
         raise click.UsageError(
             f"{path}: the name must end in one of {', '.join(endings)}", click.get_current_context(True)
         )
@@ -67,7 +72,11 @@ def write(model, path):
 
     start = time.perf_counter()
     io.save(model, path)
-    announce(path, model.wv, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    if hasattr(model, "wv"):
+        announce(path, model.wv, seconds)
+    else:
+        written(path, f"{sum(model.counts):,} n-grams of {len(model.vocab):,} words", seconds)
 
 
 def announce(path, vectors, seconds):

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from .. import models
 from ..errors import FastembedError
 from .options import corpus_options, model_options, open_corpus, read
-from .outputs import FORMATS, beside, check_output, write
+from .outputs import FORMATS, LANGUAGE_FORMATS, beside, check_output, write
 from .program import INTERRUPTED, Group, Verb, interrupts, say
 
 _FIT = (
@@ -26,22 +26,23 @@ _FIT = (
 )
 _NGRAMS = ("minn", "maxn", "bucket")
 _EPOCHS = ("checkpoint", "every", "resume", "loss")  # for models that are trained in epochs
+_FILES = ("input_files", "output_prefix")  # fastText's, for vectors
 _CORPUS = ("corpus", "tokenizer", "lowercase", "cache_dir", "errors")
 
 
 class Models(Group):
-    """One command for each registered model with vectors, in lower case."""
+    """One command for each registered model with vectors or of language, in lower case."""
 
     def list_commands(self, context):
-        return models.names("vectors")
+        return models.names("vectors") + models.names("language")
 
     def get_command(self, context, name):
-        return train_command(name, models.get(name)) if name in models.names("vectors") else None
+        return train_command(name, models.get(name)) if name in self.list_commands(context) else None
 
 
 @click.command(cls=Models)
 def train():
-    """Train vectors on text.
+    """Train vectors or a language model on text.
 
     CORPUS is one or more files (.gz .bz2 .xz .zst too), a pattern in quotes, or - for standard input; one sentence a
     line.
@@ -65,12 +66,13 @@ def train_command(name, cls, preset=None):
     command = click.command(
         name,
         cls=Verb,
-        help=f"Train {cls.__name__} vectors and write them to OUT.\n\n" + _endings(cls),
-        short_help=f"Train {cls.__name__} vectors.",
+        help=f"Train {_what(cls)} and write {'them' if _vectors(cls) else 'it'} to OUT.\n\n" + _endings(cls),
+        short_help=f"Train {_what(cls)}.",
         no_args_is_help=True,
     )(corpus_options(_run_options(run)))
     first = [p for p in command.params if p.name in ("corpus", "out")]
-    rest = [p for p in command.params if p not in first and (p.name not in _EPOCHS or _in_epochs(cls))]
+    left_out = (() if _in_epochs(cls) else _EPOCHS) + (() if _vectors(cls) else _FILES)
+    rest = [p for p in command.params if p not in first and p.name not in left_out]
     command.params = first + model_options(cls) + rest
     if "minn" not in cls.parameters and _in_epochs(cls):
         command.params += [click.Option([f"-{name}"], type=click.INT, default=0, hidden=True) for name in _NGRAMS]
@@ -82,9 +84,25 @@ def _in_epochs(cls):
     return "epochs" in cls.parameters
 
 
+def _vectors(cls):
+    """Whether the model has word vectors."""
+    return hasattr(cls, "wv")
+
+
+def _what(cls):
+    return f"{cls.__name__} vectors" if _vectors(cls) else f"a language model, {cls.__name__},"
+
+
+def _formats(cls):
+    """Ending -> what is written, of all that can be made of a model."""
+    if not _vectors(cls):
+        return LANGUAGE_FORMATS
+    return FORMATS if _in_epochs(cls) else FORMATS | {".fe": "the whole model"}
+
+
 def _endings(cls):
-    endings = FORMATS if _in_epochs(cls) else FORMATS | {".fe": "the whole model"}
-    return "\b\nOUT's ending says what is written:\n" + "\n".join(f"  {e:13s} {text}" for e, text in endings.items())
+    lines = (f"  {ending:13s} {text}" for ending, text in _formats(cls).items())
+    return "\b\nOUT's ending says what is written:\n" + "\n".join(lines)
 
 
 def _run_options(run):
@@ -111,9 +129,9 @@ def fit(cls, values):
     settings = {name: values.pop(name, None) for name in _FIT}
     corpus_settings = {name: values.pop(name) for name in _CORPUS}
     _fasttext(cls, settings, values)
-    targets = _targets(settings, ".bin" if "minn" in cls.parameters else ".fe")
+    targets = _targets(settings, ".bin" if "minn" in cls.parameters else ".fe", tuple(_formats(cls)))
     model = _resumed(cls, settings["resume"], values) if settings["resume"] else cls(**values)
-    sources = (*corpus_settings.pop("corpus"), *settings["input_files"])
+    sources = (*corpus_settings.pop("corpus"), *(settings["input_files"] or ()))
     corpus = open_corpus(sources, threads=model.threads, **corpus_settings)
     extra = {"resume": bool(settings["resume"])} if _in_epochs(cls) else {}
     if settings["checkpoint"]:
@@ -143,9 +161,9 @@ def _fasttext(cls, settings, values):
         values["hs"] = settings["loss"] == "hs"
 
 
-def _targets(settings, whole):
+def _targets(settings, whole, endings):
     """The paths to write, each checked; ``whole`` : the ending of the whole model behind fastText's prefix."""
-    targets = [check_output(path) for path in settings["out"]]
+    targets = [check_output(path, endings) for path in settings["out"]]
     prefix = settings["output_prefix"]
     if prefix and Path(prefix).suffix.lower() in FORMATS:
         targets.append(check_output(prefix))

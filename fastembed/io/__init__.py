@@ -5,7 +5,7 @@ import os
 from ..errors import FormatError, ParameterError
 from ..late import late
 from ..vectors import KeyedVectors
-from . import fasttext, floret, glove, native, projector, word2vec
+from . import arpa, fasttext, floret, glove, native, projector, word2vec
 from .atomic import atomic_write
 from .rows import Options
 from .source import Source
@@ -21,6 +21,7 @@ FORMATS = {  # name -> (read(source, options) or None, write(kv, path) or None)
     "fasttext": (fasttext.read, fasttext.write),
     "vec": (word2vec.read, fasttext.write_vec),
     "projector": (None, projector.write),
+    "arpa": (None, None),  # no vectors: read and written in a model
 }
 EXTENSIONS = {
     ".safetensors": "safetensors",
@@ -30,6 +31,7 @@ EXTENSIONS = {
     ".vec": "vec",
     ".floret": "floret",
     ".tsv": "projector",
+    ".arpa": "arpa",
 }
 _FOREIGN = {  # first bytes -> what to say
     b"PK\x03\x04": "a zip archive: unpack it first",
@@ -69,6 +71,8 @@ def load(path, format=None, *, errors="strict", duplicates="error", threads=None
     format = format or sniff(source)
     if format == "safetensors":
         return _load_native(path)
+    if format == "arpa":
+        return late("fastembed.models", "from_arpa")(path, arpa.read(source, options))
     return FORMATS[format][0](source, options)
 
 
@@ -80,6 +84,8 @@ def sniff(source):
             raise FormatError(source.path, message, offset=0)
     if head.startswith(fasttext.MAGIC):
         return "fasttext"
+    if arpa.looks_like(head):
+        return "arpa"
     if head[8:9] == b"{":
         return "safetensors"
     if word2vec.header(source) is not None:
@@ -118,7 +124,7 @@ def save(obj, path, format=None):
 
     Raises ParameterError for an unknown format, no vectors or words that it cannot hold, OSError if writing fails.
     """
-    extension = os.path.splitext(os.fspath(path))[1].lower()
+    extension = os.path.splitext(os.fspath(path).lower().removesuffix(".gz"))[1]
     subwords = hasattr(obj, "to_fasttext") or getattr(obj, "subwords", None) is not None
     format = format or ("fasttext" if subwords and extension == ".bin" else EXTENSIONS.get(extension))
     if format not in FORMATS:
@@ -132,9 +138,14 @@ def save(obj, path, format=None):
         if format == "fasttext" and subwords:
             fasttext.write(obj, path)
             return
+        if format == "arpa" and hasattr(obj, "to_arpa"):
+            arpa.write(obj.to_arpa(), path)
+            return
         if not hasattr(type(obj), "wv"):
             raise ParameterError(f"a {type(obj).__name__} has no word vectors: save it with the ending .fe")
         obj = obj.wv
+    if format == "arpa":
+        raise ParameterError(f"an ARPA file holds n-grams and no vectors: {os.fspath(path)!r} needs another ending")
     if not len(obj) and format != "floret":  # which holds n-grams and no words
         raise ParameterError(f"there are no vectors to save to {os.fspath(path)!r}")
     FORMATS[format][1](obj, path)

@@ -14,6 +14,7 @@ MODELS = {  # name -> (family, module, class)
     "onehot": ("counts", "onehot", "OneHotEncoder"),
     "counts": ("counts", "counts", "CountVectorizer"),
     "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
+    "ngram": ("language", "ngram", "NGramLM"),
     "nnlm": ("language", "nnlm", "NNLM"),
     "cooccur": ("pairs", "cooccurrence", "Cooccurrence"),
 }
@@ -41,6 +42,11 @@ def to_native(model):
 def from_fasttext(path, contents):
     """The FastText model of a fastText .bin (fastembed.io.fasttext.Contents)."""
     return get("fasttext").from_fasttext(path, contents)
+
+
+def from_arpa(path, contents):
+    """The NGramLM of an ARPA file (fastembed.io.arpa.Contents)."""
+    return get("ngram").from_arpa(path, contents)
 
 
 def from_native(path, tensors, meta):

@@ -6,6 +6,8 @@ subclass writes: ``_logprobs`` and ``_next``.
 Letters: B contexts, n words of context, V words of the vocabulary, N words and S sentences of a text.
 """
 
+import math
+
 import numpy as np
 
 from ..corpus import Corpus
@@ -133,14 +135,14 @@ class LanguageModel(Estimator):
             raise ParameterError(f"topn={topn!r}: give a whole number of at least 1")
         logprobs = self._after(context)[0]
         best = np.argsort(-logprobs, kind="stable")[: int(topn)]
-        return [(self.vocab.words[k], float(np.exp(logprobs[k]))) for k in best.tolist() if logprobs[k] > -np.inf]
+        return [(self.vocab.words[k], math.exp(min(logprobs[k], 0))) for k in best.tolist() if logprobs[k] > -np.inf]
 
     def score(self, sentence):
         """The natural logarithm of the probability of a whole sentence with its </s>.
 
         sentence : list of str, or a str to split.
         """
-        ids = self._ids(self._words(sentence))
+        ids = self._text_ids(sentence)
         return float(self._logprobs(ids, np.array([0, len(ids)], np.int64)).sum())
 
     def scores(self, sentences):
@@ -194,13 +196,17 @@ class LanguageModel(Estimator):
             if word == EOS:
                 break
             ids.append(word)
-        space = "" if self.tokenizer in UNSPACED else " "
-        return space.join(self.vocab.words[k] for k in ids[first:])
+        return ("" if self.unspaced else " ").join(self.vocab.words[k] for k in ids[first:])
+
+    @property
+    def unspaced(self):
+        """Whether words stand side by side, without spaces."""
+        return self.tokenizer in UNSPACED
 
     # -- what subclasses use
 
     def _read(self, corpus):
-        """What ``fit`` was given as (Encoded, {"tokenizer": .., "lowercase": ..}), the latter to be set with ``vocab``."""
+        """What ``fit`` was given: (Encoded, {"tokenizer": ..., "lowercase": ...}); the latter is set with ``vocab``."""
         corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=getattr(self, "threads", None))
         return corpus.encode(), {"tokenizer": corpus.tokenizer, "lowercase": corpus.lowercase}
 
@@ -247,6 +253,12 @@ class LanguageModel(Estimator):
         get = self._fitted(self.vocab).index.get
         return np.array([get(word, UNK) for word in words], np.int32)
 
+    def _text_ids(self, sentence):
+        """A sentence as int32 ids; <s> and </s> inside it are unknown words."""
+        ids = self._ids(self._words(sentence))
+        ids[(ids == BOS) | (ids == EOS)] = UNK
+        return ids
+
     def _numbered(self, sentences):
         """(ids int32 (N,), offsets int64 (S + 1,)) of a Corpus or an iterable of sentences."""
         vocab = self._fitted(self.vocab)
@@ -255,9 +267,8 @@ class LanguageModel(Estimator):
         if isinstance(sentences, Corpus):
             encoded = sentences.encode()
             return numbers_of(vocab, encoded.vocab)[encoded.ids], encoded.offsets
-        rows = [self._ids(self._words(sentence)) for sentence in sentences]
+        rows = [self._text_ids(sentence) for sentence in sentences]
         ids = np.concatenate(rows or [np.empty(0, np.int32)])
-        ids[(ids == BOS) | (ids == EOS)] = UNK
         return ids, np.cumsum([0, *map(len, rows)], dtype=np.int64)
 
     # -- numbers to probabilities

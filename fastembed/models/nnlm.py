@@ -1,6 +1,8 @@
 """NNLM: the feed-forward neural language model (Bengio, Ducharme, Vincent and Jauvin 2003)."""
 
 import json
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,13 +10,11 @@ from .. import blas
 from ..errors import FormatError
 from ..io import native
 from ..nn.batches import Windows
-from ..nn.layers import Embedding, Scratch, Tanh, dropout_mask
-from ..nn.optim import OPTIMIZERS, clip_scale
+from ..nn.feedforward import Network, Shape
+from ..nn.optim import OPTIMIZERS
 from ..nn.params import Params
-from ..nn.softmax import HierarchicalSoftmax, SampledSoftmax, Softmax, apply
 from ..parallel import check_threads
 from ..vectors import KeyedVectors
-from ..vocab import Vocab
 from .callbacks import Callbacks
 from .language import BOS, EOS, LanguageModel, language_vocab, numbers_of
 from .parameters import Choice, Real, Switch, Whole
@@ -23,73 +23,6 @@ from .static import Trained
 from .training import Checkpoint, Loop, Position, Schedule, fingerprint, place_of, position_of
 
 SCORED = 512  # predictions that are scored at once
-NEVER = -1e30  # bias of <s>, which no word's place ever holds: its probability is exactly 0
-
-
-class Network:
-    """y = b + U tanh(d + H x) + W x over the embeddings x of the context, and the softmax of y.
-
-    W and U lie side by side in one matrix "output" (V, K) over the features (tanh, x); without direct connections over
-    tanh alone.
-
-    Letters: B rows of a batch, n words of context, D dim, H hidden, K features, V words.
-    """
-
-    def __init__(self, params, settings, threads=1):
-        self.params, self.direct, self.dropout = params, settings["direct"], settings["dropout"]
-        self.embedding = Embedding(params, "embedding", threads)
-        self.tanh = Tanh(params, ("hidden", "hidden.bias"), threads)
-        self.output = output_of(params, settings, threads)
-        self.exact = self.output if settings["output"] == "hierarchical" else Softmax(params, threads=threads)
-        self.scratch = Scratch(params.flat.dtype)
-        self.mask = None
-
-    def features(self, contexts, random=None):
-        """Features (B, K) of contexts (B, n) int32; ``random`` draws what drops out."""
-        inputs, outputs = self.params["hidden"].shape
-        rows = len(contexts)
-        features = self.scratch("features", rows, outputs + inputs if self.direct else outputs)
-        vectors = features[:, outputs:] if self.direct else self.scratch("vectors", rows, inputs)
-        self.embedding.forward(contexts, vectors)
-        self.mask = None
-        if random is not None and self.dropout:
-            self.mask = [dropout_mask(a.shape, self.dropout, random, a.dtype) for a in (vectors, features[:, :outputs])]
-            vectors *= self.mask[0]
-        self.tanh.forward(vectors, features[:, :outputs])
-        if self.mask:
-            features[:, :outputs] *= self.mask[1]
-        return features
-
-    def forward(self, contexts, words, random=None):
-        """Losses (B,) of the words (B,) int32 after contexts."""
-        return self.output.forward(self.features(contexts, random), words)
-
-    def backward(self, scale):
-        """Gradients of all but the output layer: a list of (name, rows, array)."""
-        gradient = self.output.backward(scale)
-        inputs, outputs = self.params["hidden"].shape
-        vectors = gradient[:, outputs:] if self.direct else self.scratch("vectors.gradient", len(gradient), inputs)
-        if self.mask:
-            gradient[:, :outputs] *= self.mask[1]
-        keep = 1 - self.dropout if self.mask else 1.0
-        gradients = self.tanh.backward(gradient[:, :outputs], vectors, add=self.direct, keep=keep)
-        if self.mask:
-            vectors *= self.mask[0]
-        return gradients + self.embedding.backward(vectors)
-
-    def losses(self, contexts, words):
-        """Exact losses (B,), without dropout."""
-        return self.exact.forward(self.features(contexts), words)
-
-
-def output_of(params, settings, threads):
-    """The softmax that a Network is trained with."""
-    if settings["output"] == "full":
-        return Softmax(params, threads=threads)
-    if settings["output"] == "hierarchical":
-        return HierarchicalSoftmax(params, threads=threads, paths=settings["paths"])
-    drawing = {name: settings[name] for name in ("samples", "frequencies", "proposal")}
-    return SampledSoftmax(params, threads=threads, **drawing)
 
 
 class Trainer:
@@ -104,30 +37,15 @@ class Trainer:
     def train(self, job, epoch, schedule, loss, predictions):
         """Batches until none is left; loss (chunks,) float64, predictions (chunks,) int64  # out"""
         lr, min_lr, before, total = schedule
+        network, optimizing = self.model.network, self.model.optimizing
         with blas.one_thread():
             while (number := job.take()) >= 0:
                 done = self.tokens * number // self.chunks
                 rate = lr + (min_lr - lr) * (before + done) / total
-                losses = self.step(epoch, number, rate)
+                batch = self.windows.batch_at(number, (self.model.seed, epoch))
+                losses = network.step(optimizing, batch, rate, (self.model.seed, epoch, number), self.model.clip)
                 loss[number], predictions[number] = losses.sum(), len(losses)
                 job.add(self.tokens * (number + 1) // self.chunks - done)
-
-    def step(self, epoch, number, rate):
-        """Train on one batch; its losses."""
-        model, network = self.model, self.model.network
-        contexts, words = self.windows.batch_at(number, (model.seed, epoch))
-        if model.output == "sampled":
-            network.output.seed(model.seed, epoch, number, 1)
-        losses = network.forward(contexts, words, np.random.default_rng((model.seed, epoch, number, 2)))
-        gradients = network.backward(1 / len(words))
-        if model.clip is None:
-            model.optimizing.begin(rate)
-            network.output.update(model.optimizing)
-        else:
-            gradients += network.output.gradients()
-            model.optimizing.begin(rate, clip_scale([array for _, _, array in gradients], model.clip))
-        apply(model.optimizing, gradients)
-        return losses
 
 
 class NNLM(LanguageModel, Trained):
@@ -165,7 +83,7 @@ class NNLM(LanguageModel, Trained):
     lr = Real(0.1, "learning rate at the start", low=1e-12, high=1e6)
     min_lr = Real(None, "learning rate at the end, reached linearly; None means lr / 100", low=0, optional=True)
     batch = Whole(512, "predictions of a step", low=1, high=1 << 20)
-    dropout = Real(0.0, "share of the vectors' numbers and of the hidden units that each step leaves out", low=0, high=0.95)
+    dropout = Real(0.0, "share of the vectors' numbers and hidden units that a step leaves out", low=0, high=0.95)
     clip = Real(None, "limit of the norm of a step's gradients; None sets none", low=1e-12, optional=True)
     min_count = Whole(5, "words that occur less often become <unk>", low=1)
     max_vocab = Whole(None, "keep this many of the most frequent words; None keeps all", low=1, optional=True)
@@ -222,7 +140,9 @@ class NNLM(LanguageModel, Trained):
         del tensors["params.embedding"]  # it is "vectors"
         tensors |= {"vocab.counts": self.vocab.counts, "loss": self.position.loss}
         tensors["predictions"] = self.position.predictions
-        return tensors, meta | self._meta() | {"position": json.dumps(place_of(self.position))}
+        trained = copy(self)  # whose fixed parameters are those that the arrays have
+        trained.__dict__.update(zip(self.fixed, self._shape, strict=True))
+        return tensors, meta | trained._meta() | {"position": json.dumps(place_of(self.position))}
 
     @classmethod
     def from_native(cls, path, tensors, meta):
@@ -235,7 +155,7 @@ class NNLM(LanguageModel, Trained):
             if len(vocab) < 4 or "vocab.counts" not in tensors:
                 raise ValueError("a vocabulary without words or counts")
             tensors = tensors | {"params.embedding": tensors["vectors"]}
-            params = Params.restored(model._shapes(len(vocab)), tensors, "params.")
+            params = Params.restored(Shape.of(model).arrays(len(vocab)), tensors, "params.")
             optimizing = OPTIMIZERS[model.optimizer](params)
             optimizing.restore(tensors)
         except FormatError:
@@ -273,30 +193,13 @@ class NNLM(LanguageModel, Trained):
     def network(self):
         """The Network over the parameters."""
         threads = check_threads(self.threads)
-        if self._network is None or self._network.embedding.threads != threads:
-            self._network = Network(self.params, self._settings(), threads)
+        if self._network is None or (self._network.threads, self._network.shape) != (threads, self._like()):
+            self._network = Network(self.params, self._like(), target_counts(self.vocab), threads)
         return self._network
 
-    def _settings(self):
-        settings = {name: getattr(self, name) for name in ("direct", "output", "dropout", "samples", "proposal")}
-        if self.output == "sampled":
-            settings["frequencies"] = target_frequencies(self.vocab)
-        elif self.output == "hierarchical":
-            settings["paths"] = tree_paths(self.vocab)
-        return settings
-
-    def _shapes(self, words):
-        """Names and shapes of the parameters."""
-        inputs = self.context * self.dim
-        features = self.hidden + (inputs if self.direct else 0)
-        rows = words - 2 if self.output == "hierarchical" else words  # of a tree over all words but <s>
-        return {
-            "embedding": (words, self.dim),
-            "hidden": (inputs, self.hidden),
-            "hidden.bias": (self.hidden,),
-            "output": (rows, features),
-            "output.bias": (rows,),
-        }
+    def _like(self):
+        """The Shape of the network: of the fixed parameters as trained, of the others as they are now."""
+        return replace(Shape.of(self), **dict(zip(self.fixed[:-1], self._shape, strict=False)))
 
     # -- the beginning of a run
 
@@ -308,7 +211,7 @@ class NNLM(LanguageModel, Trained):
         else:
             vocab = language_vocab(encoded.vocab, len(encoded.offsets) - 1, self.min_count, self.max_vocab)
             history, text = [], (how["tokenizer"], how["lowercase"])
-            params = self._new_params(vocab)
+            params = Shape.of(self).begin(target_counts(vocab), (self.seed, 0))
             optimizing = OPTIMIZERS[self.optimizer](params)
         self._set_state((vocab, params, optimizing, Position(corpus=mark), history, self._made_with(), text))
 
@@ -318,17 +221,6 @@ class NNLM(LanguageModel, Trained):
         optimizing = OPTIMIZERS[self.optimizer](params)
         optimizing.restore(self.optimizing.tensors())
         return params, optimizing
-
-    def _new_params(self, vocab):
-        """Vectors and output uniform in +-0.05, the tanh layer as Glorot and Bengio 2010; biases of the words' logs."""
-        params, random = Params(self._shapes(len(vocab))), np.random.default_rng((self.seed, 0))
-        inputs, outputs = params.shapes["hidden"]
-        for name, bound in (("embedding", 0.05), ("hidden", (6 / (inputs + outputs)) ** 0.5), ("output", 0.05)):
-            params[name][:] = random.uniform(-bound, bound, params.shapes[name])
-        if self.output != "hierarchical":
-            params["output.bias"][:] = np.log(np.maximum(target_frequencies(vocab), 1e-30))
-            params["output.bias"][BOS] = NEVER
-        return params
 
     def _loop(self, encoded, callbacks, verbose, checkpoint):
         """Everything that a run needs, put together."""
@@ -343,7 +235,7 @@ class NNLM(LanguageModel, Trained):
         return Loop(self, Trainer(self, windows, len(ids)), schedule, callbacks, progress, checkpoint)
 
     def _windows(self, ids, offsets, batch):
-        return Windows(ids, offsets, self.context, begin=BOS, end=EOS, batch=batch)
+        return Windows(ids, offsets, self._like().context, begin=BOS, end=EOS, batch=batch)
 
     # -- the contract of language models
 
@@ -355,42 +247,14 @@ class NNLM(LanguageModel, Trained):
         return -np.concatenate(losses) if losses else np.empty(0)
 
     def _next(self, contexts):
-        n = self.context
+        n = self._like().context
         begin = np.full((len(contexts), n), BOS, np.int32)
-        features = self.network.features(np.concatenate([begin, contexts], axis=1)[:, -n:])
-        scores = (features @ self.params["output"].T + self.params["output.bias"]).astype(np.float64)
-        if self.output == "hierarchical":
-            logs = path_sums(scores, *self.network.output.paths)
-        else:
-            logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
-        logs[:, BOS] = -np.inf
-        return logs
+        with blas.one_thread():
+            return self.network.logprobs(np.concatenate([begin, contexts], axis=1)[:, -n:])
 
 
-def target_frequencies(vocab):
-    """Probabilities (V,) of the words as what is predicted: <s> has 0, any other at least that of one occurrence."""
-    counts = np.maximum(vocab.counts, 1).astype(np.float64)
+def target_counts(vocab):
+    """How often each word (V,) is what is predicted: <s> never, any other at least once."""
+    counts = np.maximum(vocab.counts, 1)
     counts[BOS] = 0
-    return counts / counts.sum()
-
-
-def tree_paths(vocab):
-    """Paths through the Huffman tree of all words but <s>, as HierarchicalSoftmax takes them; that of <s> is empty."""
-    counts = np.array(vocab.counts)
-    counts[BOS] = -1
-    order = np.argsort(-counts, kind="stable")[:-1]
-    offsets, nodes, codes = Vocab([str(word) for word in order], counts[order]).huffman()
-    lengths = np.zeros(len(vocab), np.int64)
-    lengths[order] = np.diff(offsets)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    first = np.zeros(len(vocab), np.int64)
-    first[order] = offsets[:-1]
-    places = np.arange(starts[-1]) + np.repeat(first - starts[:-1], lengths)
-    return starts, nodes[places], codes[places]
-
-
-def path_sums(scores, offsets, nodes, codes):
-    """log p (B, V) of every word from the scores (B, nodes)."""
-    turns = -np.logaddexp(0, scores[:, nodes] * np.where(codes, -1.0, 1.0))
-    sums = np.concatenate([np.zeros((len(scores), 1)), np.cumsum(turns, axis=1)], axis=1)
-    return sums[:, offsets[1:]] - sums[:, offsets[:-1]]
+    return counts

@@ -138,6 +138,22 @@ class Range(Parameter):
         return tuple(value) if isinstance(value, list) else value
 
 
+class Thresholds(Parameter):
+    """Whole numbers of at least 0, none below the one before it, the first 0."""
+
+    kind = tuple
+    wanted = "whole numbers that begin with 0 and do not fall, such as (0, 0, 1)"
+
+    def fits(self, value):
+        return isinstance(value, tuple) and all(Whole.fits(self, number) for number in value)
+
+    def within(self, value):
+        return all(low <= high for low, high in zip((0, *value), value, strict=False)) and sum(value[:1]) == 0
+
+    def from_json(self, value):
+        return tuple(value) if isinstance(value, list) else value
+
+
 class Function(Parameter):
     """A callable; None where the model has its own way. It has no flag and cannot be saved."""
 

@@ -82,6 +82,7 @@ class Optimizer:
 class SGD(Optimizer):
     """Stochastic gradient descent: w -= lr g.
 
+    >>> from fastembed.nn import Params
     >>> params = Params({"w": (2,)})
     >>> optimizer = SGD(params)
     >>> optimizer.begin(lr=0.5)

@@ -10,9 +10,10 @@ The parameters are a matrix (V, K) and a bias (V,), whose names are given; an in
 import numpy as np
 
 from .. import parallel
-from .._core import softmax, tree
+from .._core import softmax, tables, tree
 from .layers import Scratch, grouped
 
+NEVER = -1e30  # bias of a word that is never predicted: its probability is exactly 0
 WIDE, NARROW = 512, 128  # words of a block, of large vocabularies and of small ones
 
 
@@ -31,6 +32,12 @@ class Softmax:
     def forward(self, inputs, targets):
         """Losses (B,)."""
         return self._forward(inputs, targets, *(self.params[name] for name in self.names))
+
+    def logprobs(self, scores):
+        """log p (B, V) from the scores (B, V)."""
+        logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+        logs[:, self.params[self.names[1]] == NEVER] = -np.inf
+        return logs
 
     def backward(self, scale):
         """The gradient (B, K) of the inputs."""
@@ -125,7 +132,7 @@ class HierarchicalSoftmax:
 
     Parameters
     ----------
-    params : Params with ``names``: weights (V - 1, K) and bias (V - 1,) of the inner nodes.
+    params : Params with ``names``: weights and bias of the inner nodes, one less than words that have a path.
     paths : offsets (V + 1,) int64, nodes (P,) int32, codes (P,) uint8: the path of word w is
         nodes[offsets[w]:offsets[w + 1]], as of Vocab.huffman.
     """
@@ -173,8 +180,26 @@ class HierarchicalSoftmax:
         """The optimiser's step, which ``optimizer.begin`` has begun, for the nodes of these paths."""
         apply(optimizer, self.gradients())
 
+    def logprobs(self, scores):
+        """log p (B, V) of every word from the scores (B, V - 2) of the nodes; -inf of words without a path."""
+        offsets, nodes, codes = self.paths
+        turns = -np.logaddexp(0, scores[:, nodes] * np.where(codes, -1.0, 1.0))
+        sums = np.concatenate([np.zeros((len(scores), 1)), np.cumsum(turns, axis=1)], axis=1)
+        return np.where(np.diff(offsets), sums[:, offsets[1:]] - sums[:, offsets[:-1]], -np.inf)
+
     def _share(self, work, rows):
         parallel.share(work, -(-rows // tree.ROWS), self.threads)
+
+
+def tree_paths(counts):
+    """Paths through the Huffman tree of the words whose counts (V,) are not 0, as HierarchicalSoftmax takes them."""
+    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    bounds, nodes, codes = tables.huffman(np.ascontiguousarray(counts[order]))
+    lengths, begins = np.zeros((2, len(counts)), np.int64)
+    lengths[order], begins[order] = np.diff(bounds), bounds[:-1]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    places = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths)
+    return offsets, nodes[places], codes[places]
 
 
 def apply(optimizer, gradients):

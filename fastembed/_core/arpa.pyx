@@ -1,0 +1,154 @@
+"""Lines of ARPA files, ``log10(prob) TAB word SP ... word [TAB log10(backoff)] NL``: parsed and formatted."""
+
+from fastembed._core.encode cimport WordMap, fe_token, fe_token_padded
+from fastembed._core.job cimport Job, fe_job_add, fe_job_take
+from libc.math cimport isfinite
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.string cimport memchr, memcpy
+
+
+cdef extern from "decimal.h" nogil:
+    int FE_DECIMAL_MAX
+    const uint8_t *fe_parse_float(const uint8_t *text, const uint8_t *end, char point, float *out)
+    int fe_format_float(float x, char *out)
+
+LINE_BYTES = 2 * (FE_DECIMAL_MAX + 1) + 1  # of a formatted line besides its words and what follows each
+
+# What is wrong with a line; fastembed.io words the messages.
+cpdef enum:
+    FINE = 0
+    BAD_NUMBER = 1
+    FEW_WORDS = 2
+    UNKNOWN_WORD = 3
+    MANY_COLUMNS = 4
+    ABOVE_ONE = 5
+    BACKOFF_ABOVE_ONE = 6
+
+
+cdef struct Line:
+    int order
+    char point
+    const uint8_t *data
+    const uint8_t *last  # bytes from here on cannot be read 16 at a time
+
+
+cdef inline bint blank(uint8_t c) noexcept nogil:
+    return c == 32 or c == 9 or c == 13
+
+
+cdef inline const uint8_t *after_blanks(const uint8_t *p, const uint8_t *end) noexcept nogil:
+    while p < end and blank(p[0]):
+        p += 1
+    return p
+
+
+cdef int32_t number_of(const Line *how, WordMap words, const uint8_t *at, int64_t bytes) noexcept nogil:
+    """The id of a word, -1 if there is none."""
+    cdef uint8_t[16] copy
+    cdef fe_token token
+    cdef int32_t number = -1
+    if bytes <= 16 and at >= how.last:
+        memcpy(copy, at, bytes)
+        token = fe_token_padded(&words.map, copy, bytes)
+    else:
+        token = fe_token_padded(&words.map, at, bytes)
+    words.find(&token, 1, &number)
+    return number
+
+
+cdef int parse_line(const Line *how, WordMap words, const uint8_t *p, const uint8_t *end, int32_t *ids,
+                    int64_t *place, float *logs) noexcept nogil:
+    """One line without its end: ids (order,), or for single words their place in the file; logs (2,)."""
+    cdef const uint8_t *begin
+    cdef int k
+    p = fe_parse_float(after_blanks(p, end), end, how.point, &logs[0])
+    if p == NULL or p == end or not blank(p[0]) or not isfinite(logs[0]):
+        return BAD_NUMBER
+    if logs[0] > 0:
+        return ABOVE_ONE
+    for k in range(how.order):
+        begin = after_blanks(p, end)
+        p = begin
+        while p < end and not blank(p[0]):
+            p += 1
+        if p == begin:
+            return FEW_WORDS
+        if how.order == 1:
+            place[0], place[1] = begin - how.data, p - how.data
+        else:
+            ids[k] = number_of(how, words, begin, p - begin)
+            if ids[k] < 0:
+                return UNKNOWN_WORD
+    p = after_blanks(p, end)
+    logs[1] = 0
+    if p < end:
+        p = fe_parse_float(p, end, how.point, &logs[1])
+        if p == NULL or not isfinite(logs[1]):
+            return BAD_NUMBER
+        if after_blanks(p, end) < end:
+            return MANY_COLUMNS
+    return BACKOFF_ABOVE_ONE if logs[1] > 0 else FINE
+
+
+def parse(Job job, const uint8_t[::1] data, const int64_t[::1] bounds, const int64_t[::1] first_row, WordMap words,
+          int32_t[:, ::1] ids, int64_t[:, ::1] places, float[:, ::1] logs, int64_t[:, ::1] errors, char point):
+    """Parse the lines of one order; chunk k is the whole lines data[bounds[k]:bounds[k + 1]], from row first_row[k].
+
+    ids (n, order), logs (n, 2), for single words places (n, 2) of begin and end, else (0, 2)  # out
+    errors (C, 2) : status and row of a chunk's first bad line  # out
+    """
+    cdef int64_t chunk, row
+    cdef const uint8_t *p
+    cdef const uint8_t *stop
+    cdef const uint8_t *end
+    cdef int status
+    cdef Line how
+    how.order, how.point = ids.shape[1], point
+    how.data, how.last = &data[0], &data[0] + data.shape[0] - 16
+    with nogil:
+        chunk = fe_job_take(&job.c)
+        while chunk >= 0:
+            p, stop, row = &data[0] + bounds[chunk], &data[0] + bounds[chunk + 1], first_row[chunk]
+            while p < stop:
+                end = <const uint8_t *>memchr(p, 10, stop - p)
+                end = stop if end == NULL else end
+                status = parse_line(&how, words, p, end, &ids[row, 0],
+                                    &places[row, 0] if how.order == 1 else NULL, &logs[row, 0])
+                if status != FINE:
+                    errors[chunk, 0], errors[chunk, 1] = status, row
+                    break
+                row += 1
+                p = end + 1
+            fe_job_add(&job.c, bounds[chunk + 1] - bounds[chunk])
+            chunk = fe_job_take(&job.c)
+
+
+def format(const int32_t[:, ::1] ids, const float[:, ::1] logs, const uint8_t[::1] blob, const int64_t[::1] offsets,
+           uint8_t[::1] out):
+    """Write the lines of n-grams ids (n, order) with logs (n, 1 or 2) to out; returns the bytes written.
+
+    blob, offsets : of the vocabulary. A back-off weight of 0 is left out; minus infinity becomes -99.
+    """
+    cdef int64_t row, k, length
+    cdef char *p = <char *>&out[0]
+    with nogil:
+        for row in range(ids.shape[0]):
+            p += write_log(logs[row, 0], p)
+            for k in range(ids.shape[1]):
+                p[0] = 32 if k else 9
+                length = offsets[ids[row, k] + 1] - offsets[ids[row, k]]
+                memcpy(p + 1, &blob[0] + offsets[ids[row, k]], length)
+                p += 1 + length
+            if logs.shape[1] > 1 and logs[row, 1] != 0:
+                p[0] = 9
+                p += 1 + write_log(logs[row, 1], p + 1)
+            p[0] = 10
+            p += 1
+    return p - <char *>&out[0]
+
+
+cdef inline int write_log(float value, char *out) noexcept nogil:
+    if isfinite(value):
+        return fe_format_float(value, out)
+    memcpy(out, b"-99", 3)
+    return 3

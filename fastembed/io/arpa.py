@@ -1,0 +1,248 @@
+"""ARPA files of back-off n-gram models, as SRILM, KenLM and others write and read them; .gz too.
+
+A header says how many n-grams of each order follow; a line is log10 of the probability, the words, and log10 of the
+weight of shorter contexts, if that is not 1.
+"""
+
+import gzip
+import locale
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import parallel
+from .._core import arpa, textvec
+from .._core.encode import WordMap
+from .._core.job import Job
+from ..errors import FormatError, ParameterError
+from .atomic import atomic_write
+from .rows import CHUNK_BYTES, invalid_utf8, repeats
+
+MAGIC = b"\\data\\"
+SPECIAL = (b"<unk>", b"<s>", b"</s>")
+_COUNT = re.compile(rb"ngram\s+(\d{1,4})\s*=\s*(\d{1,18})\s*")
+_MOST_ORDER = 16
+_MESSAGES = {
+    arpa.BAD_NUMBER: "a number is missing, not finite or none at all",
+    arpa.FEW_WORDS: "fewer words than n-grams of order {order} have",
+    arpa.UNKNOWN_WORD: "a word that is not among the 1-grams",
+    arpa.MANY_COLUMNS: "more columns than words and two numbers",
+    arpa.ABOVE_ONE: "the logarithm of a probability above 0, that is, a probability above 1",
+    arpa.BACKOFF_ABOVE_ONE: "the logarithm of a back-off weight above 0",
+}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The n-grams of a file.
+
+    blob, offsets : the words, <unk>, <s> and </s> first, then as the file has them.
+    ids : for each order from 1 int32 (n, order).
+    logs : for each order float32 (n, 2): log10 of probabilities and back-off weights.
+    lines : for each order the number of the line of its first n-gram.
+    """
+
+    blob: Any
+    offsets: Any
+    ids: list
+    logs: list
+    lines: list
+
+
+def looks_like(head):
+    """Whether a file begins as an ARPA file does."""
+    return head.lstrip().startswith(MAGIC)
+
+
+# ---- reading ----
+
+
+def read(source, options):
+    """The Contents of a Source; FormatError, with the line, for a file that is damaged or has not what it promises."""
+    counts, at, line = _header(source)
+    words, ids, logs, lines = None, [], [], []
+    for order, count in enumerate(counts, 1):
+        begin, line = _heading(source, b"\\%d-grams:" % order, at, line)
+        end = source.map.find(b"\n\\", begin - 1) + 1
+        if not end:
+            raise FormatError(
+                source.path, f"the file ends among the {order}-grams: it is truncated", offset=source.size
+            )
+        at = end
+        section = _Section(source, begin, _trimmed(source, begin, end), order, line)
+        lines.append(line)
+        section.check(count)
+        parsed, found, places = section.parse(words, options)
+        if order == 1:
+            words, blob, offsets, table = _words(source, places, line)
+            found = np.concatenate([found, np.full((len(offsets) - 1 - len(found), 2), (-100, 0), np.float32)])[table]
+            parsed = np.arange(len(offsets) - 1, dtype=np.int32)[:, None]
+        ids.append(parsed)
+        logs.append(found)
+        line += int(np.count_nonzero(source.array[begin:end] == 10))
+    _heading(source, b"\\end\\", at, line)
+    return Contents(blob, offsets, ids, logs, lines)
+
+
+def _header(source):
+    """(n-grams of each order, the byte and the number of the line behind them)."""
+    at, line, counts = 0, 1, []
+    while True:
+        end = source.find(b"\n", at)
+        if end < 0 or end - at > 1000:
+            raise FormatError(source.path, "the header does not end: the file is truncated or no ARPA file", line=line)
+        text = source.map[at:end].strip()
+        if text.startswith(b"\\") and text != MAGIC:
+            break
+        found = _COUNT.fullmatch(text)
+        if found and int(found[1]) == len(counts) + 1 <= _MOST_ORDER:
+            counts.append(int(found[2]))
+        elif text and (text != MAGIC or counts):
+            shown = text[:60].decode(errors="replace")
+            raise FormatError(source.path, f"{shown!r}: `ngram {len(counts) + 1}=COUNT` should stand here", line=line)
+        at, line = end + 1, line + 1
+    if not counts or not all(counts):
+        raise FormatError(source.path, "the header promises no n-grams of an order", line=line)
+    least = sum(count * (2 + 2 * order) for order, count in enumerate(counts, 1))
+    if least > source.size:
+        raise FormatError(
+            source.path, f"{sum(counts)} n-grams do not fit into a file of {source.size} bytes", line=line
+        )
+    return counts, at, line
+
+
+def _heading(source, wanted, at, line):
+    """Skip empty lines and the heading; the byte and the number of the line behind it."""
+    while True:
+        end = source.find(b"\n", at)
+        text = source.map[at : end if end >= 0 else min(source.size, at + 100)].strip()
+        if text == wanted:
+            return (end + 1 if end >= 0 else source.size), line + 1
+        if text or end < 0:
+            said = repr(text[:40].decode(errors="replace")) if text else "the end of the file"
+            raise FormatError(source.path, f"{wanted.decode()!r} should stand here, not {said}", line=line)
+        at, line = end + 1, line + 1
+
+
+def _trimmed(source, begin, end):
+    """The end of the lines [begin, end) without the empty ones that follow."""
+    while end > begin:
+        tail = source.map[max(begin, end - 1000) : end]
+        kept = len(tail.rstrip(b" \t\r\n"))
+        if kept:
+            return source.find(b"\n", end - len(tail) + kept) + 1
+        end -= len(tail)
+    return begin
+
+
+class _Section:
+    """The lines of one order, source[begin:end]; the first one has the number ``line``."""
+
+    def __init__(self, source, begin, end, order, line):
+        self.source, self.order, self.line = source, order, line
+        cuts = [begin, *(source.find(b"\n", at) + 1 for at in range(begin + CHUNK_BYTES, end, CHUNK_BYTES)), end]
+        self.bounds = np.unique(np.minimum(cuts, end)).astype(np.int64)
+        if len(self.bounds) < 2:
+            self.bounds = np.array([begin, end], np.int64)
+
+    def check(self, count):
+        """FormatError unless there are as many lines as the header says."""
+        chunks = len(self.bounds) - 1
+        lines = np.zeros(chunks, np.int64)
+        parallel.run(lambda job, _: textvec.count_lines(job, self.source.array, self.bounds, lines), Job(chunks), 1)
+        if lines.sum() != count:
+            message = f"the header says {count} {self.order}-grams but {int(lines.sum())} lines follow"
+            raise FormatError(self.source.path, message, line=self.line)
+        self.rows = np.cumsum(lines) - lines
+        self.count = count
+
+    def parse(self, words, options):
+        """(ids (n, order), logs (n, 2), places (n, 2) of single words in the file)."""
+        ids, logs = np.zeros((self.count, self.order), np.int32), np.zeros((self.count, 2), np.float32)
+        places = np.zeros((self.count if self.order == 1 else 0, 2), np.int64)
+        chunks = len(self.rows)
+        errors, point = np.zeros((chunks, 2), np.int64), locale.localeconv()["decimal_point"].encode()[0]
+        out = words or WordMap(0), ids, places, logs, errors, point
+        threads = min(parallel.check_threads(options.threads), chunks)
+        parallel.run(
+            lambda job, _: arpa.parse(job, self.source.array, self.bounds, self.rows, *out), Job(chunks), threads
+        )
+        for status, row in errors[errors[:, 0] > 0][:1].tolist():
+            message = _MESSAGES[status].format(order=self.order)
+            raise FormatError(self.source.path, message, line=self.line + row)
+        return ids, logs, places
+
+
+def _words(source, places, line):
+    """(WordMap, blob, offsets, where in the file each word comes): the special words are moved to the front."""
+    lengths = places[:, 1] - places[:, 0]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    blob = np.empty(offsets[-1], np.uint8)
+    textvec.gather(source.array, places, offsets, blob)
+    bad = invalid_utf8(blob, offsets)
+    if bad is not None:
+        raise FormatError(source.path, "a word that is not UTF-8", line=line + bad)
+    twice = repeats(blob, offsets)
+    if twice is not None:
+        raise FormatError(source.path, "a word that has come before", line=line + int(np.argmax(twice)))
+    data, found = bytes(blob), {}
+    short = np.flatnonzero((lengths >= 3) & (lengths <= 5))
+    for k in short.tolist():
+        if data[offsets[k] : offsets[k + 1]] in SPECIAL:
+            found[data[offsets[k] : offsets[k + 1]]] = k
+    for word in SPECIAL[1:]:
+        if word not in found:
+            raise FormatError(source.path, f"the 1-grams lack {word.decode()}", line=line)
+    front = [found.get(word, len(places)) for word in SPECIAL]
+    others = np.ones(len(places) + 1, bool)
+    others[[*front, -1]] = False
+    table = np.concatenate([front, np.flatnonzero(others)])
+    ends = np.concatenate([offsets[1:], [len(data) + len(SPECIAL[0])]])
+    starts, data = np.concatenate([offsets[:-1], [len(data)]]), data + SPECIAL[0]
+    pairs = zip(starts[table].tolist(), ends[table].tolist(), strict=True)
+    blob = np.frombuffer(b"".join(data[a:b] for a, b in pairs), np.uint8)
+    offsets = np.concatenate([[0], np.cumsum((ends - starts)[table])])
+    words = WordMap(0)
+    words.extend(blob, offsets, np.zeros(len(table), np.int64))
+    return words, blob, offsets, table
+
+
+# ---- writing ----
+
+
+def write(grams, path):
+    """Write a back-off model, packed if the name ends with .gz.
+
+    Parameters
+    ----------
+    grams : has ``vocab``, ``counts`` of each order, and ``blocks(order)``, which yields the order's n-grams, some at a
+        time: ids int32 (n, order) and logs float32 (n, 2), of the highest order (n, 1).
+
+    Raises ParameterError for words with blanks, before the file is touched.
+    """
+    blob, offsets = np.asarray(grams.vocab.blob), np.asarray(grams.vocab.offsets)
+    blanks = np.flatnonzero(np.isin(blob, np.frombuffer(b" \t\r\n", np.uint8)))
+    if len(blanks):
+        word = grams.vocab.words[int(np.searchsorted(offsets, blanks[0], "right")) - 1]
+        raise ParameterError(f"the word {word!r} has a blank inside, which an ARPA file cannot hold")
+    with atomic_write(path) as file:
+        if os.fspath(path).lower().endswith(".gz"):
+            with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
+                _write(grams, packed, blob, offsets)
+        else:
+            _write(grams, file, blob, offsets)
+
+
+def _write(grams, file, blob, offsets):
+    counts = "".join(f"ngram {order}={count}\n" for order, count in enumerate(grams.counts, 1))
+    file.write(f"\\data\\\n{counts}".encode())
+    lengths = np.diff(offsets) + 1
+    for order in range(1, len(grams.counts) + 1):
+        file.write(f"\n\\{order}-grams:\n".encode())
+        for ids, logs in grams.blocks(order):
+            out = np.empty(int(lengths[ids].sum()) + len(ids) * arpa.LINE_BYTES, np.uint8)
+            file.write(out[: arpa.format(ids, logs, blob, offsets, out)])
+    file.write(b"\n\\end\\\n")

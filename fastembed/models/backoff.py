@@ -1,0 +1,248 @@
+"""Backoff: the finished n-grams of a model, and the probabilities they give.
+
+Letters: V words of the vocabulary, n n-grams of an order, N words and S sentences of a text.
+"""
+
+import numpy as np
+
+from .. import memory, parallel
+from .._core import ngram
+from .._core.job import Job
+from ..errors import FormatError
+from .language import BOS, EOS
+
+LN10 = float(np.log(10))
+_CHUNK = 4096  # words that a thread scores at once, at least
+_BLOCK = 1 << 18  # n-grams that are handed out at once
+
+
+class Backoff:
+    """A back-off model over word ids.
+
+    Parameters
+    ----------
+    nodes : [None, words, bigrams, ...] as smoothing.Smoothing leaves them.
+    additive : whether a seen context decides alone, without shorter ones.
+    slots : for each order from 2 the hash table that finds n-grams, behind two None; None to make them when needed.
+    closed : whether every n-gram's last words are an n-gram too.
+    """
+
+    def __init__(self, nodes, additive=False, slots=None, closed=True):
+        self.nodes, self.additive, self.slots, self.closed = nodes, additive, slots, closed
+        self.order, self.size = len(nodes) - 1, len(nodes[1]) - 1
+        self._core = None
+
+    @property
+    def counts(self):
+        """How many n-grams there are of each order from 1."""
+        return [self.size, *(len(self.nodes[k]) - (k < self.order) for k in range(2, self.order + 1))]
+
+    @property
+    def nothing(self):
+        """Additive: log10 of the probability of any word behind an unseen context; else None."""
+        return -float(np.log10(self.size - 1)) if self.additive else None
+
+    def core(self, threads=None):
+        """The compiled model, with its hash tables."""
+        if self._core is None:
+            missing, slots = self.slots is None, self.slots
+            if missing:
+                slots = [None, None, *(_empty(count) for count in self.counts[1:])]
+            core = ngram.Model(self.nodes, slots, self.nothing, self.closed)
+            if missing and self.order > 1:
+                parallel.run(lambda job, _: core.index(job), Job(self.order - 1), threads)
+            self.slots, self._core = slots, core
+        return self._core
+
+    def score(self, words, threads=1):
+        """Natural logarithms (n,) of the probabilities of words int32 (n,), of sentences that begin with <s>."""
+        core, out = self.core(threads), np.empty(len(words))
+        bounds = np.array([0, len(words)], np.int64)
+        if len(words) > 2 * _CHUNK:
+            starts = np.flatnonzero(words == BOS)
+            wanted = np.arange(_CHUNK, len(words), _CHUNK)
+            inner = starts[np.minimum(np.searchsorted(starts, wanted), len(starts) - 1)]
+            bounds = np.unique(np.concatenate([[0], inner, [len(words)]])).astype(np.int64)
+        job = Job(len(bounds) - 1)
+        if threads == 1 and job.chunks == 1:  # a thread would cost more than the work
+            core.score(job, bounds, words, out)
+        else:
+            parallel.run(lambda job, _: core.score(job, bounds, words, out), job, min(threads, job.chunks))
+        return out
+
+    def logprobs(self, ids, offsets, threads=1):
+        """As LanguageModel._logprobs."""
+        sentences = len(offsets) - 1
+        starts = offsets[:-1] + 2 * np.arange(sentences)
+        words = np.empty(len(ids) + 2 * sentences, np.int32)
+        inside = np.ones(len(words), bool)
+        inside[starts] = inside[starts[1:] - 1] = False
+        if sentences:
+            inside[-1] = False
+        words[starts], words[starts[1:] - 1], words[-1:] = BOS, EOS, EOS
+        words[inside] = ids
+        inside[:] = True
+        inside[starts] = False
+        return self.score(words, threads)[inside]
+
+    def after(self, context):
+        """Natural logarithms (V,) of the probabilities of every word after the ids of a context."""
+        words = self.nodes[1].view(np.float32)[:-1, 1].astype(np.float64)
+        context = self._recent(context)
+        if self.additive and context:
+            begin, end, weight = self._context(context)
+            words[:] = weight if begin < end else self.nothing
+            self._put(words, len(context) + 1, begin, end)
+        else:
+            for n in range(1, len(context) + 1):
+                begin, end, weight = self._context(context[-n:])
+                words += weight
+                self._put(words, n + 1, begin, end)
+        words[BOS] = -np.inf
+        return words * LN10
+
+    def _recent(self, context):
+        """The last words of a context, as many as count: a list."""
+        context = [int(word) for word in context[max(0, len(context) - self.order + 1) :]]
+        if BOS in context:
+            context = context[len(context) - 1 - context[::-1].index(BOS) :]
+        return context
+
+    def _context(self, words):
+        """(first child, last + 1, log10 of the back-off weight) of a context; (0, 0, 0) if it is none."""
+        node = words[0]
+        for k, word in enumerate(words[1:], 2):
+            begin, end = self._children(k - 1, node)
+            node = begin + int(np.searchsorted(self.nodes[k][begin:end, 0], word))
+            if node >= end or self.nodes[k][node, 0] != word:
+                return 0, 0, 0.0
+        return *self._children(len(words), node), float(self.nodes[len(words)].view(np.float32)[node, 2])
+
+    def _children(self, order, node):
+        begin, end = (int(child) for child in self.nodes[order][node : node + 2, 3])
+        return begin, min(end, len(self.nodes[order + 1]))
+
+    def _put(self, logs, order, begin, end):
+        """Write the logarithms of an order's nodes to their words' places."""
+        words = self.nodes[order][begin:end, 0]
+        if len(words) and int(words.max()) >= self.size:
+            raise FormatError("the model", f"is damaged: it holds a word {int(words.max())} of {self.size}")
+        logs[words] = self.nodes[order].view(np.float32)[begin:end, 1]
+
+    # -- files
+
+    def blocks(self, order):
+        """The n-grams of an order in their order, some at a time: ids int32 (m, order), log10 (m, 1 or 2)."""
+        count = self.counts[order - 1]
+        for first in range(0, count, _BLOCK):
+            last = min(first + _BLOCK, count)
+            width = 2 if order == self.order > 1 else 3
+            logs = self.nodes[order].view(np.float32)[first:last, 1:width]
+            yield self._ids(order, first, last), np.ascontiguousarray(logs)
+
+    def _ids(self, order, first, last):
+        """The words int32 (last - first, order) of a range of nodes."""
+        words = self.nodes[order][first:last, :1].astype(np.int32)
+        if order == 1 or first == last:
+            return words
+        ends = self.nodes[order - 1][: self.counts[order - 2] + 1, 3]
+        low, high = np.searchsorted(ends, [first, last - 1], "right") - 1
+        repeats = np.diff(np.clip(ends[low : high + 2].astype(np.int64), first, last))
+        return np.hstack([np.repeat(self._ids(order - 1, low, high + 1), repeats, axis=0), words])
+
+    def tensors(self, threads=None):
+        """Everything as a dict of arrays."""
+        self.core(threads)
+        tensors = {f"ngrams.{k}": self.nodes[k] for k in range(1, self.order + 1)}
+        return tensors | {f"slots.{k}": self.slots[k] for k in range(2, self.order + 1)}
+
+    @classmethod
+    def from_tensors(cls, path, tensors, size, additive, closed):
+        """The model of a file's arrays; FormatError if they do not fit together or a vocabulary of so many words."""
+        nodes, slots = [None], [None, None]
+        while f"ngrams.{len(nodes)}" in tensors and len(nodes) <= ngram.MOST_ORDER:
+            nodes.append(tensors[f"ngrams.{len(nodes)}"])
+        order = len(nodes) - 1
+        slots += [tensors.get(f"slots.{k}") for k in range(2, order + 1)]
+        for k in range(1, order + 1):
+            shape = (2,) if k == order > 1 else (4,)
+            if nodes[k].dtype != np.uint32 or nodes[k].ndim != 2 or nodes[k].shape[1:] != shape:
+                raise FormatError(path, f"n-grams of order {k} of a wrong type or shape {nodes[k].shape}", offset=8)
+            if k < order and (not len(nodes[k]) or int(nodes[k][-1, 3]) != len(nodes[k + 1]) - (k + 1 < order)):
+                raise FormatError(path, f"n-grams of order {k} that do not lead to those of order {k + 1}", offset=8)
+            if k > 1 and (slots[k] is None or slots[k].dtype != np.uint32 or slots[k].shape[1:] != (2,)):
+                raise FormatError(path, f"n-grams of order {k} without their table", offset=8)
+            if k > 1 and not len(nodes[k]) < len(slots[k]) + 1 <= 1 << 32:
+                raise FormatError(path, f"n-grams of order {k} with a table of {len(slots[k])}", offset=8)
+        if not order or len(nodes[1]) != size + 1:
+            raise FormatError(path, f"no n-grams for {size} words", offset=8)
+        return cls(nodes, additive, slots, closed)
+
+
+def from_grams(path, contents):
+    """The Backoff of the n-grams of an ARPA file (fastembed.io.arpa.Contents).
+
+    Raises FormatError, with the line, for an n-gram that comes twice or whose context is none.
+    """
+    keys, nodes, orders = [None, None], [None, _rows(contents.ids[0][:, 0])], [None, slice(None)]
+    for k, ids in enumerate(contents.ids[1:], 2):
+        parents, lost = _places(ids[:, :-1], keys)
+        if lost.any():
+            line = contents.lines[k - 1] + int(np.argmax(lost))
+            raise FormatError(path, "an n-gram whose first words, its context, are none", line=line)
+        key = _key(parents, ids[:, -1])
+        order = slice(None) if (key[1:] > key[:-1]).all() else np.argsort(key, kind="stable")
+        key, rows = key[order], np.arange(len(ids))[order]
+        twice = np.flatnonzero(key[1:] == key[:-1])
+        if len(twice):
+            line = contents.lines[k - 1] + int(rows[twice + 1].min())
+            raise FormatError(path, "an n-gram that has come before", line=line)
+        keys.append(key)
+        nodes.append(_rows(ids[order, -1]))
+        orders.append(order)
+        nodes[k - 1][1:, 3] = np.cumsum(np.bincount(parents, minlength=len(nodes[k - 1]) - 1))
+    closed = _linked(nodes)
+    for k, logs in enumerate(contents.logs, 1):
+        nodes[k].view(np.float32)[:-1, 1:3] = logs[orders[k]]
+    if len(nodes) > 2:
+        nodes[-1] = np.ascontiguousarray(nodes[-1][:-1, :2])
+    return Backoff(nodes, closed=closed)
+
+
+def _rows(words):
+    """Nodes of n-grams with these last words, and one more."""
+    nodes = np.zeros((len(words) + 1, 4), np.uint32)
+    nodes[:-1, 0] = words
+    return nodes
+
+
+def _key(nodes, words):
+    """What orders the children of nodes: uint64 (n,)."""
+    return nodes.astype(np.uint64) << np.uint64(32) | words.astype(np.uint64)
+
+
+def _places(ids, keys):
+    """(nodes (n,), mask (n,) of those that do not exist) of n-grams ids (n, k); keys: of every order, in order."""
+    nodes, lost = ids[:, 0].astype(np.int64), np.zeros(len(ids), bool)
+    for k in range(2, ids.shape[1] + 1):
+        key = _key(nodes, ids[:, k - 1])
+        nodes = np.minimum(np.searchsorted(keys[k], key), len(keys[k]) - 1)
+        lost |= keys[k][nodes] != key
+    return nodes, lost
+
+
+def _linked(nodes):
+    """Whether the suffix of every node is a node; leaves its number in the nodes."""
+    lost = np.zeros(1, np.int64)
+    for k in range(1, len(nodes) - 1):
+        bounds = np.array([0, len(nodes[k]) - 1], np.int64)
+        ngram.link(Job(1), bounds, nodes[k], nodes[k + 1], nodes[k - 1] if k > 1 else None, lost)
+        if lost[0]:
+            return False
+    return True
+
+
+def _empty(count):
+    slots = memory.zeros((ngram.slots_for(count), 2), np.uint32)
+    slots[:] = ngram.NONE
+    return slots
