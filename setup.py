@@ -30,6 +30,7 @@ MODULES = {
     "pmi": [],
     "ngram": ["ngrams.c", "smooth.c", "lm.c"],
     "textvec": [],
+    "recurrent": [],
     "arpa": [],
     "optim": [],
     "softmax": [],

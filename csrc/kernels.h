@@ -6,6 +6,7 @@
 #define FE_KERNELS_H
 
 #include "fe.h"
+#include "recurrent.h"
 
 /* The sum of -log p over many steps. Settle with `settle` before reading `total`. */
 typedef struct fe_loss {
@@ -108,6 +109,7 @@ typedef struct fe_kernels {
     void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block, double *out);
     /* train on n entries of one row -> the sum of their losses */
     double (*glove)(const fe_glove *model, int32_t row, const fe_glove_entry *entries, int64_t n);
+    fe_recurrent recurrent[2]; /* for float and for double */
     /* y (n,) = exp, sigmoid or tanh of x (n,), which may be the same array */
     void (*exp_all)(const float *x, float *y, int64_t n);
     void (*sigmoid_all)(const float *x, float *y, int64_t n);

@@ -219,3 +219,34 @@ def cooccurrences(sentences, words, window, harmonic=True, sides="both"):
                 shift = words if sides == "apart" and there > here else 0
                 counts[word, sentence[there] + shift] += unit // abs(here - there) if harmonic else 1
     return counts / unit
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def recurrent_step(cell, g, h, c, p, clips):
+    """One step of one sequence: g = x W + b (G H,), h (P,), c (H,) -> the new h and c; p are its parameters."""
+    w, size = p["recurrent"], len(c)
+    if cell == "rnn":
+        return np.tanh(g + h @ w), c
+    if cell == "lstm":
+        i, f, u, o = np.split(g + h @ w, 4)
+        c = np.clip(sigmoid(f) * c + sigmoid(i) * np.tanh(u), -clips[0], clips[0])
+        h = sigmoid(o) * np.tanh(c)
+        return (np.clip(h @ p["projection"], -clips[1], clips[1]) if "projection" in p else h), c
+    r, z = np.split(sigmoid(g[: 2 * size] + h @ w[:, : 2 * size]), 2)
+    if cell == "gru":
+        n = np.tanh(g[2 * size :] + (r * h) @ w[:, 2 * size :])
+    else:
+        n = np.tanh(g[2 * size :] + r * (h @ w[:, 2 * size :] + p["reset_bias"]))
+    return z * h + (1 - z) * n, c
+
+
+def recurrent(cell, x, p, h, c, clips=(np.inf, np.inf)):
+    """x (T, I), h (P,), c (H,) -> outputs (T, P) and the last h and c."""
+    outputs = np.zeros((len(x), len(h)))
+    for t, row in enumerate(x):
+        outputs[t] = h = (step := recurrent_step(cell, row @ p["input"] + p["bias"], h, c, p, clips))[0]
+        c = step[1]
+    return outputs, h, c

@@ -1,6 +1,21 @@
 """The cases: each module has a SUMMARY, the names of its PARTS, and run(context, part) -> list of Table."""
 
-from . import cooccur, evaluate, fasttext, glove, ingest, ngram, nnlm, peak, quality, svd, tfidf, vectors, word2vec
+from . import (
+    cooccur,
+    evaluate,
+    fasttext,
+    glove,
+    ingest,
+    ngram,
+    nnlm,
+    peak,
+    quality,
+    recurrent,
+    svd,
+    tfidf,
+    vectors,
+    word2vec,
+)
 
 CASES = {
     "ingest": ingest,
@@ -12,6 +27,7 @@ CASES = {
     "glove": glove,
     "ngram": ngram,
     "nnlm": nnlm,
+    "recurrent": recurrent,
     "vectors": vectors,
     "evaluate": evaluate,
     "sgns-peak": peak,

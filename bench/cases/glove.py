@@ -7,9 +7,7 @@ from ..peers import stanford
 from ..results import OURS, Column, Table
 from ..runner import Contestant, call, take_turns
 
-SUMMARY = (
-    "GloVe (window 10, x_max 100), dim 100 and 300: speed and loss; the whole job; --peer of kind glove"
-)
+SUMMARY = "GloVe (window 10, x_max 100), dim 100 and 300: speed and loss; the whole job; --peer of kind glove"
 PARTS = ("100", "300", "pipeline")
 COLUMNS = [
     Column("rate", "training", "rate", "more"),

@@ -4,9 +4,7 @@ from ..peers import installed
 from ..results import OURS, Column, Table
 from ..runner import Contestant, call, take_turns
 
-SUMMARY = (
-    "NNLM (context 4, dim 100, hidden 200, direct, 20,000 words, batch 512): words trained a second; PyTorch"
-)
+SUMMARY = "NNLM (context 4, dim 100, hidden 200, direct, 20,000 words, batch 512): words trained a second; PyTorch"
 PARTS = ("full", "sampled")
 COLUMNS = [
     Column("rate", "training", "rate", "more"),

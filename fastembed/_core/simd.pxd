@@ -54,6 +54,58 @@ cdef extern from "kernels.h" nogil:
         int stride
         int width
 
+    ctypedef struct fe_packing:
+        const void *weights
+        void *panels
+        int64_t stride
+        int depth
+        int columns
+        int turned
+
+    ctypedef struct fe_product:
+        const void *left
+        const void *panels
+        void *out
+        int64_t left_stride
+        int64_t out_stride
+        int rows
+        int columns
+        int depth
+        int add
+
+    ctypedef struct fe_cell:
+        void *gates
+        const void *bias
+        const void *reset_bias
+        const void *before
+        void *states
+        const void *cells_before
+        void *cells
+        void *reset
+        const void *above
+        void *flow
+        void *cell_flow
+        void *bias_gradient
+        void *reset_bias_gradient
+        double clip
+        int rows
+        int size
+
+    ctypedef struct fe_recurrent:
+        int panel
+        void (*pack)(const fe_packing *packing) noexcept nogil
+        void (*product)(const fe_product *product) noexcept nogil
+        void (*rnn)(const fe_cell *cell) noexcept nogil
+        void (*rnn_back)(const fe_cell *cell) noexcept nogil
+        void (*lstm)(const fe_cell *cell) noexcept nogil
+        void (*lstm_back)(const fe_cell *cell) noexcept nogil
+        void (*gru_gates)(const fe_cell *cell) noexcept nogil
+        void (*gru_state)(const fe_cell *cell) noexcept nogil
+        void (*gru_state_back)(const fe_cell *cell) noexcept nogil
+        void (*gru_gates_back)(const fe_cell *cell) noexcept nogil
+        void (*gru_after)(const fe_cell *cell) noexcept nogil
+        void (*gru_after_back)(const fe_cell *cell) noexcept nogil
+
     enum:
         SGD "FE_SGD"
         ADAGRAD "FE_ADAGRAD"
@@ -85,6 +137,7 @@ cdef extern from "kernels.h" nogil:
         void (*spmm_double)(const fe_sparse_double *matrix, int64_t first, int64_t last, const double *block,
                             double *out) noexcept nogil
         double (*glove)(const fe_glove *model, int32_t row, const fe_glove_entry *entries, int64_t n) noexcept nogil
+        fe_recurrent recurrent[2]
         void (*exp_all)(const float *x, float *y, int64_t n) noexcept nogil
         void (*sigmoid_all)(const float *x, float *y, int64_t n) noexcept nogil
         void (*tanh_all)(const float *x, float *y, int64_t n) noexcept nogil

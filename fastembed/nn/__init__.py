@@ -2,5 +2,6 @@
 
 from .optim import SGD, AdaGrad, Adam
 from .params import Params
+from .recurrent import GRU, LSTM, RNN, Bidirectional
 
-__all__ = ["Params", "SGD", "AdaGrad", "Adam"]
+__all__ = ["Params", "SGD", "AdaGrad", "Adam", "RNN", "LSTM", "GRU", "Bidirectional"]
