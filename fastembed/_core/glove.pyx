@@ -7,8 +7,8 @@ wait for the two blocks of the round before that share its rows or its columns, 
 touch the same row at once, and every row sees its updates in the same order for any number of threads.
 
 The order of the rounds, of the rows within a block and of the entries within a row is drawn from the seed and is the
-same in every epoch, as in Stanford's program, which shuffles its file once. With a new order in each epoch the loss ends
-2 % higher, also when it is measured at the end.
+same in every epoch, as in Stanford's program, which shuffles its file once. With a new order in each epoch the loss
+ends 2 % higher, also when it is measured at the end.
 """
 import numpy as np
 
