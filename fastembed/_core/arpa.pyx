@@ -44,7 +44,7 @@ cdef inline const uint8_t *after_blanks(const uint8_t *p, const uint8_t *end) no
 
 cdef int32_t number_of(const Line *how, WordMap words, const uint8_t *at, int64_t bytes) noexcept nogil:
     """The id of a word, -1 if there is none."""
-    cdef uint8_t[16] copy
+    cdef uint8_t[32] copy  # more than is read: the compiler cannot see that longer words are not copied
     cdef fe_token token
     cdef int32_t number = -1
     if bytes <= 16 and at >= how.last:
