@@ -25,7 +25,7 @@ _FIT = (
     "every",
 )
 _NGRAMS = ("minn", "maxn", "bucket")
-_EPOCHS = ("checkpoint", "every", "resume", "loss")  # for models that are trained in epochs
+_EPOCHS = ("checkpoint", "every", "resume")  # for models that are trained in epochs
 _FILES = ("input_files", "output_prefix")  # fastText's, for vectors
 _CORPUS = ("corpus", "tokenizer", "lowercase", "cache_dir", "errors")
 
@@ -72,6 +72,7 @@ def train_command(name, cls, preset=None):
     )(corpus_options(_run_options(run)))
     first = [p for p in command.params if p.name in ("corpus", "out")]
     left_out = (() if _in_epochs(cls) else _EPOCHS) + (() if _vectors(cls) else _FILES)
+    left_out += () if "hs" in cls.parameters else ("loss",)
     rest = [p for p in command.params if p not in first and p.name not in left_out]
     command.params = first + model_options(cls) + rest
     if "minn" not in cls.parameters and _in_epochs(cls):
