@@ -337,29 +337,27 @@ cdef void unclip(real *above, real *flow, real *clipped, int64_t n, real limit) 
         above[k] = 0 if clipped[k] >= limit or clipped[k] <= -limit else above[k] + flow[k]
 
 
-def forward(Job job, list runs):
-    """Chunk c of the job is run c: from its source to its y."""
+cdef int each(Job job, list runs, bint back) except -1:
+    """Chunk c of the job is run c, forward or back."""
     cdef Run run
-    cdef int64_t chunk
-    while True:
-        chunk = fe_job_take(&job.c)
-        if chunk < 0:
-            break
+    cdef int64_t chunk = fe_job_take(&job.c)
+    while chunk >= 0:
         run = runs[chunk]
         with nogil:
-            run.forward(&job.c)
+            if back:
+                run.backward(&job.c)
+            else:
+                run.forward(&job.c)
         fe_job_add(&job.c, 1)
+        chunk = fe_job_take(&job.c)
+    return 0
+
+
+def forward(Job job, list runs):
+    """Each run from its source to its y."""
+    each(job, runs, False)
 
 
 def backward(Job job, list runs):
-    """Chunk c of the job is run c: from its dy to its dx and its gradients; its gates are used up."""
-    cdef Run run
-    cdef int64_t chunk
-    while True:
-        chunk = fe_job_take(&job.c)
-        if chunk < 0:
-            break
-        run = runs[chunk]
-        with nogil:
-            run.backward(&job.c)
-        fe_job_add(&job.c, 1)
+    """Each run from its dy to its dx and its gradients; its gates are used up."""
+    each(job, runs, True)
