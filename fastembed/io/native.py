@@ -1,7 +1,7 @@
 """The native format: a safetensors file (github.com/huggingface/safetensors) with our metadata.
 
 The layout is eight bytes of header length, a JSON header, and the tensors back to back. We write and read it
-ourselves: so matrices with padded rows stream out without a copy, float tensors begin at multiples of 64 bytes, and
+ourselves: so matrices with padded rows stream out without a copy, floats and matrices begin at multiples of 64 bytes, and
 everything is memory-mapped on load.
 """
 
@@ -59,7 +59,7 @@ def _plan(tensors, meta):
         code = _CODES.get(array.dtype.newbyteorder("<"))
         if code is None or name.startswith(_PAD) or name == "__metadata__" or array.ndim > _MAX_DIMS:
             raise ParameterError(f"tensor {name!r} of type {array.dtype}: the native format cannot hold it")
-        gap = -at % (ALIGN if array.dtype.kind == "f" else array.dtype.itemsize)
+        gap = -at % (ALIGN if array.dtype.kind == "f" or array.ndim > 1 else array.dtype.itemsize)
         if gap:
             plan.append(np.zeros(gap, np.uint8))
             header[f"{_PAD}{at}"] = {"dtype": "U8", "shape": [gap], "data_offsets": [at, at + gap]}

@@ -149,10 +149,12 @@ class NGramLM(LanguageModel):
     logprob.__doc__ = LanguageModel.logprob.__doc__
 
     def score(self, sentence):
-        ids = self._text_ids(sentence)
-        words = np.empty(len(ids) + 2, np.int32)
-        words[0], words[1:-1], words[-1] = BOS, ids, EOS
-        return float(self._model.score(words).sum())  # <s> adds nothing
+        if type(sentence) is str and self.tokenizer == "whitespace" and self._model is not None:
+            text = sentence.lower() if self.lowercase else sentence
+            found = self._model.core.text(self.vocab.map, text)
+            if found is not None:
+                return found
+        return super().score(sentence)
 
     score.__doc__ = LanguageModel.score.__doc__
 
@@ -196,7 +198,7 @@ class NGramLM(LanguageModel):
     def to_native(self):
         """The whole state as (tensors, texts): n-grams and their hash tables, the vocabulary, the parameters."""
         model, vocab = self._fitted(self._model), self.vocab
-        tensors = model.tensors(self.threads)
+        tensors = model.tensors()
         tensors |= {"vocab.blob": vocab.blob, "vocab.offsets": vocab.offsets, "vocab.counts": vocab.counts}
         meta = {"fastembed": "1", "version": _version.__version__, "closed": str(int(model.closed))}
         return tensors, meta | self._meta()
