@@ -95,7 +95,7 @@ class SGD(Optimizer):
 
 
 class AdaGrad(Optimizer):
-    """AdaGrad (Duchi, Hazan and Singer 2011): G += g^2, w -= lr g / (sqrt(G) + 1e-10), with G = ``initial`` at first."""
+    """AdaGrad (Duchi, Hazan and Singer 2011): G += g^2, w -= lr g / (sqrt(G) + 1e-10), G = ``initial`` at first."""
 
     kind, kept, epsilon = "adagrad", ("squares",), 1e-10
 
