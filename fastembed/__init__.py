@@ -29,6 +29,7 @@ _NAMES = {  # public name -> module that has it
     "TruncatedSVD": ".models.truncated",
     "NGramLM": ".models.ngram",
     "NNLM": ".models.nnlm",
+    "RNNLM": ".models.rnnlm",
     "OneHotEncoder": ".models.onehot",
     "CountVectorizer": ".models.counts",
     "TfidfVectorizer": ".models.tfidf",

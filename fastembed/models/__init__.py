@@ -17,6 +17,7 @@ MODELS = {  # name -> (family, module, class)
     "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
     "ngram": ("language", "ngram", "NGramLM"),
     "nnlm": ("language", "nnlm", "NNLM"),
+    "rnnlm": ("language", "rnnlm", "RNNLM"),
     "cooccur": ("pairs", "cooccurrence", "Cooccurrence"),
 }
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
