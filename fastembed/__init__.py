@@ -30,6 +30,8 @@ _NAMES = {  # public name -> module that has it
     "NGramLM": ".models.ngram",
     "NNLM": ".models.nnlm",
     "RNNLM": ".models.rnnlm",
+    "ELMoTagger": ".models.heads",
+    "ELMoClassifier": ".models.heads",
     "OneHotEncoder": ".models.onehot",
     "CountVectorizer": ".models.counts",
     "TfidfVectorizer": ".models.tfidf",
