@@ -8,7 +8,6 @@ import numpy as np
 from . import parallel
 from ._core import tables
 from ._core.encode import WordMap
-from ._core.job import Job
 from ._core.texts import PAD, Texts, compact
 from .errors import FormatError, ParameterError, WordNotFoundError
 from .late import late

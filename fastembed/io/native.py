@@ -1,8 +1,8 @@
 """The native format: a safetensors file (github.com/huggingface/safetensors) with our metadata.
 
 The layout is eight bytes of header length, a JSON header, and the tensors back to back. We write and read it
-ourselves: so matrices with padded rows stream out without a copy, floats and matrices begin at multiples of 64 bytes, and
-everything is memory-mapped on load.
+ourselves: so matrices with padded rows stream out without a copy, floats and matrices begin at multiples of 64 bytes,
+and everything is memory-mapped on load.
 """
 
 import json

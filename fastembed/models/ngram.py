@@ -13,7 +13,7 @@ from ..io import arpa, native
 from ..vocab import Vocab
 from .backoff import Backoff, from_grams
 from .callbacks import Callbacks
-from .language import BOS, EOS, LanguageModel, language_vocab, numbers_of
+from .language import BOS, LanguageModel, language_vocab, numbers_of
 from .parameters import Choice, Real, Size, Thresholds, Whole
 from .progress import LOG, Progress
 from .smoothing import Method, Smoothing
@@ -39,6 +39,10 @@ class NGramLM(LanguageModel):
     the words that followed it, all others have probability 0; one that was not seen is shortened until it was. With
     ``laplace`` and ``lidstone`` every count gains 1 or ``alpha``, of the n-grams of the whole context alone.
     Counts are exact: the same model for any number of threads and any memory budget.
+
+    Empty lines of a Corpus are no sentences, as everywhere here; lmplz counts each as a sentence of </s> alone, so give
+    both a text without them to compare. A sentence that is empty when it is scored has the probability of </s> after
+    <s>, as in KenLM.
 
     Words and characters come from the Corpus's tokenizer. The lecture's example, 中国 eight times and 中华人民共和国
     twice:
