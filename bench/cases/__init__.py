@@ -5,6 +5,7 @@ from . import (
     evaluate,
     fasttext,
     glove,
+    history,
     ingest,
     ngram,
     nnlm,
@@ -34,6 +35,7 @@ CASES = {
     "evaluate": evaluate,
     "sgns-peak": peak,
     "quality": quality,
+    "history": history,
 }
 
 GROUPS = {"counts": ("tfidf", "cooccur")}  # names for several cases
