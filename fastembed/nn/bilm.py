@@ -1,0 +1,239 @@
+"""The bidirectional language model of ELMo (Peters et al. 2018): one encoder of words, two stacks of LSTMs that know
+nothing of each other, one softmax for both.
+
+Letters: T steps, B rows, P numbers of a word's vector and of a layer's output, D cells of an LSTM, L layers.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import parallel
+from ..errors import TrainingError
+from . import characters
+from .layers import dropout_mask, sums_by
+from .optim import clip_scale
+from .recurrent import LSTM
+from .softmax import NEVER, SampledSoftmax, Softmax, apply
+
+SIDES = ("forward", "backward")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a BiLM is like.
+
+    encoder : characters.Shape, or None where each word has a vector of its own.
+    residual : a layer's output is the LSTM's and, from the second layer on, its input.
+    clips : of the cells and of the projection, None for none; without a projection (hidden = dim) only the cells'.
+    """
+
+    dim: int  # P
+    hidden: int  # D
+    layers: int  # L
+    residual: bool
+    clips: tuple
+    encoder: characters.Shape | None
+
+    def lstm(self, threads=1):
+        """One layer."""
+        projection = {"projection": self.dim, "projection_clip": self.clips[1]} if self.hidden != self.dim else {}
+        return LSTM(self.dim, self.hidden, cell_clip=self.clips[0], threads=threads, **projection)
+
+    def arrays(self, words, characters):
+        """Names and shapes of the parameters; words : of the softmax, and of the embedding; characters : of the
+        alphabet."""
+        width = 4 * self.hidden
+        shapes = {"embedding": (words, self.dim)} if self.encoder is None else self.encoder.arrays(characters)
+        for side in SIDES:
+            for layer in range(self.layers):
+                name = f"{side}.{layer}"
+                shapes |= {f"{name}.input": (self.dim, width), f"{name}.recurrent": (self.dim, width)}
+                shapes[f"{name}.bias"] = (width,)
+                if self.hidden != self.dim:
+                    shapes[f"{name}.projection"] = (self.hidden, self.dim)
+        if words:
+            shapes |= {"output": (words, self.dim), "output.bias": (words,)}
+        return shapes
+
+    def begin(self, params, counts, key):
+        """Draw the initial parameters as the original does: kernels of LSTMs uniform by Glorot, the forget gates' bias
+        1, the softmax normal with variance 1 / P and, as its biases, the logarithms of the words' frequencies.
+
+        counts : (V,) of words as what is predicted; key : tuple of whole numbers, of the random stream.
+        """
+        random = np.random.default_rng(key)
+        if self.encoder is None:
+            params["embedding"][:] = random.uniform(-1, 1, params.shapes["embedding"])
+        else:
+            self.encoder.begin(params, random)
+        for side in SIDES:
+            for layer in range(self.layers):
+                self._begin_lstm(params, f"{side}.{layer}", random)
+        params["output"][:] = random.normal(0, self.dim**-0.5, params.shapes["output"])
+        params["output.bias"][:] = np.where(counts, np.log(np.maximum(counts, 1) / counts.sum()), NEVER)
+
+    def _begin_lstm(self, params, name, random):
+        bound = (6 / (2 * self.dim + 4 * self.hidden)) ** 0.5
+        for part in ("input", "recurrent"):
+            params[f"{name}.{part}"][:] = random.uniform(-bound, bound, params.shapes[f"{name}.{part}"])
+        params[f"{name}.bias"][self.hidden : 2 * self.hidden] = 1
+        if self.hidden != self.dim:
+            bound = (6 / (self.dim + self.hidden)) ** 0.5
+            params[f"{name}.projection"][:] = random.uniform(-bound, bound, (self.hidden, self.dim))
+
+
+class Direction:
+    """L layers of LSTM in one direction, over the parameters of this side of a BiLM."""
+
+    def __init__(self, params, shape, side, threads):
+        self.residual, self.layers, self.gradients = shape.residual, [], []
+        names = ("input", "recurrent", "bias", *(("projection",) if shape.hidden != shape.dim else ()))
+        self.names = [{f"0.{name}": f"{side}.{layer}.{name}" for name in names} for layer in range(shape.layers)]
+        for found in self.names:
+            lstm = shape.lstm(threads)
+            lstm.dtype = params.flat.dtype
+            lstm.params = {own: params[name] for own, name in found.items()}
+            self.layers.append(lstm)
+            self.gradients.append({own: np.zeros_like(array) for own, array in lstm.params.items()})
+        self.tape = None
+
+    def forward(self, x, states, lengths=None, random=None, rate=0.0):
+        """Outputs of all layers (L) of (T, B, P) and the states after them.
+
+        x (T, B, P) words' vectors, overwritten by dropout; states: L pairs (1, B, P), (1, B, D), or None for zeros.
+        random : draws what drops out, at the rate, of each layer's input, the residual one too, and of the last output.
+        """
+        self.tape, outputs, after = [], [], []
+        for number, lstm in enumerate(self.layers):
+            mask = None if random is None else dropout_mask(x.shape, rate, random, x.dtype)
+            x = x if mask is None else x * mask
+            y, tape = lstm.forward(x, None if states is None else states[number], lengths=lengths)
+            self.tape.append((tape, mask))
+            after.append(tape.state)
+            x = y + x if number and self.residual else y
+            outputs.append(x)
+        if random is not None:
+            self.tape.append((None, dropout_mask(x.shape, rate, random, x.dtype)))
+            outputs[-1] = x * self.tape[-1][1]
+        return outputs, after
+
+    def backward(self, dy):
+        """The gradient (T, B, P) of the words' vectors, from that of the last output; ``gradients`` has the others."""
+        if len(self.tape) > len(self.layers):
+            dy = dy * self.tape[-1][1]
+        for number in reversed(range(len(self.layers))):
+            tape, mask = self.tape[number]
+            dx, _ = self.layers[number].backward(tape, dy, grads=self.gradients[number])
+            if number and self.residual:
+                dx += dy
+            dy = dx if mask is None else dx * mask
+        return dy
+
+    def named_gradients(self):
+        """List of (name, None, array)."""
+        return [
+            (name, None, made[own])
+            for found, made in zip(self.names, self.gradients, strict=True)
+            for own, name in found.items()
+        ]
+
+
+class WordEncoder:
+    """A vector of each word of the vocabulary, in place of its characters."""
+
+    def __init__(self, params):
+        self.params, self.words = params, None
+
+    def forward(self, words):
+        """Vectors (U, P) of words (U,), none twice."""
+        self.words = words
+        return self.params["embedding"][words]
+
+    def backward(self, gradient):
+        """List of (name, rows, array)."""
+        return [("embedding", self.words, gradient)]
+
+
+class BiLM:
+    """Both directions over an encoder, and the softmax over both.
+
+    Parameters
+    ----------
+    params : Params with the arrays of ``shape``.
+    encoder : CharacterEncoder or WordEncoder over the same.
+    counts : (V,) of the words as what is predicted, or None for a network without a softmax.
+    samples : words drawn for a step; None for the full softmax.
+    dropout : the rate in training.
+    """
+
+    def __init__(self, params, shape, encoder, *, counts=None, samples=None, dropout=0.0, threads=1):
+        self.params, self.encoder, self.dropout, self.threads = params, encoder, dropout, threads
+        each = max(1, threads // 2)
+        self.sides = [Direction(params, shape, side, each) for side in SIDES]
+        if counts is not None:
+            self.output = self.exact = Softmax(params, threads=threads)
+            if samples is not None:
+                drawing = {"samples": samples, "frequencies": counts / counts.sum(), "proposal": "log_uniform"}
+                self.output = SampledSoftmax(params, threads=threads, **drawing)
+
+    def run(self, words, states, lengths=None, random=None):
+        """Outputs (2, L) of (T, B, P), the words' vectors and the states after all.
+
+        words (2, T, B) numbers of words, as each side reads them; states (2, L) pairs, or None; random : a generator
+        for each side, or None.
+
+        Every word is encoded once. Each side has a thread.
+        """
+        unique, inverse = np.unique(words, return_inverse=True)
+        vectors, inverse = self.encoder.forward(unique), inverse.reshape(np.shape(words))
+        if not np.isfinite(vectors).all():
+            raise TrainingError("the words' vectors became NaN or infinite: numbers overflowed; use a smaller lr")
+        found = [None, None]
+
+        def each(job, _):
+            while (side := job.take()) >= 0:
+                state = None if states is None else states[side]
+                draw = None if random is None else random[side]
+                x = vectors[inverse[side]]
+                found[side] = x, *self.sides[side].forward(x, state, lengths, draw, self.dropout)
+
+        parallel.share(each, 2, self.threads)
+        self.inverse, self.count = inverse, len(unique)
+        inputs, outputs, after = zip(*found, strict=True)
+        return inputs, outputs, after
+
+    def forward(self, unrolls, states, random=None):
+        """Losses (2, N) of what follows in both directions, and the states after.
+
+        unrolls : two fastembed.nn.streams.Unroll of the same lengths.
+        """
+        words = np.stack([unroll.words for unroll in unrolls])
+        _, outputs, after = self.run(words, states, unrolls[0].lengths, random)
+        tops = [unroll.flat(found[-1]) for unroll, found in zip(unrolls, outputs, strict=True)]
+        targets = [unroll.flat(unroll.targets) for unroll in unrolls]
+        self.unroll, softmax = unrolls[0], self.exact if random is None and self.evaluating else self.output
+        losses = softmax.forward(np.concatenate(tops), np.concatenate(targets))
+        return losses.reshape(2, -1), after
+
+    evaluating = False
+
+    def backward(self, scale):
+        """Gradients of all but the softmax, whose sum of losses is multiplied by scale: a list of (name, rows,
+        array)."""
+        tops = self.output.backward(scale)
+        shape, dx = self.inverse.shape[1:], [None, None]
+        alive = self.unroll.alive
+
+        def each(job, _):
+            while (side := job.take()) >= 0:
+                rows = tops[side * len(tops) // 2 : (side + 1) * len(tops) // 2]
+                dy = rows.reshape(*shape, -1)if alive is None else np.zeros((*shape, rows.shape[1]), rows.dtype)
+                if alive is not None:
+                    dy[alive] = rows
+                dx[side] = self.sides[side].backward(dy)
+
+        parallel.share(each, 2, self.threads)
+        vectors = np.concatenate(dx).reshape(-1, tops.shape[1])
+        _, sums = sums_by(self.inverse.reshape(-1), vectors, self.threads)
+        return self.encoder.backward(sums) + [one for side in self.sides for one in side.named_gradients()]
