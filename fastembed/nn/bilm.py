@@ -12,7 +12,6 @@ from .. import parallel
 from ..errors import TrainingError
 from . import characters
 from .layers import dropout_mask, sums_by
-from .optim import clip_scale
 from .recurrent import LSTM
 from .softmax import NEVER, SampledSoftmax, Softmax, apply
 
@@ -35,10 +34,12 @@ class Shape:
     clips: tuple
     encoder: characters.Shape | None
 
-    def lstm(self, threads=1):
-        """One layer."""
-        projection = {"projection": self.dim, "projection_clip": self.clips[1]} if self.hidden != self.dim else {}
-        return LSTM(self.dim, self.hidden, cell_clip=self.clips[0], threads=threads, **projection)
+    def lstm(self, params, threads=1):
+        """One layer over its parameters."""
+        how = {"cell_clip": self.clips[0], "dtype": params.flat.dtype, "threads": threads, "params": params}
+        if self.hidden != self.dim:
+            how |= {"projection": self.dim, "projection_clip": self.clips[1]}
+        return LSTM(self.dim, self.hidden, **how)
 
     def arrays(self, words, characters):
         """Names and shapes of the parameters; words : of the softmax, and of the embedding; characters : of the
@@ -47,7 +48,7 @@ class Shape:
         shapes = {"embedding": (words, self.dim)} if self.encoder is None else self.encoder.arrays(characters)
         for side in SIDES:
             for layer in range(self.layers):
-                name = f"{side}.{layer}"
+                name = f"{side}.{layer}.0"
                 shapes |= {f"{name}.input": (self.dim, width), f"{name}.recurrent": (self.dim, width)}
                 shapes[f"{name}.bias"] = (width,)
                 if self.hidden != self.dim:
@@ -69,7 +70,7 @@ class Shape:
             self.encoder.begin(params, random)
         for side in SIDES:
             for layer in range(self.layers):
-                self._begin_lstm(params, f"{side}.{layer}", random)
+                self._begin_lstm(params, f"{side}.{layer}.0", random)
         params["output"][:] = random.normal(0, self.dim**-0.5, params.shapes["output"])
         params["output.bias"][:] = np.where(counts, np.log(np.maximum(counts, 1) / counts.sum()), NEVER)
 
@@ -87,16 +88,11 @@ class Direction:
     """L layers of LSTM in one direction, over the parameters of this side of a BiLM."""
 
     def __init__(self, params, shape, side, threads):
-        self.residual, self.layers, self.gradients = shape.residual, [], []
-        names = ("input", "recurrent", "bias", *(("projection",) if shape.hidden != shape.dim else ()))
-        self.names = [{f"0.{name}": f"{side}.{layer}.{name}" for name in names} for layer in range(shape.layers)]
-        for found in self.names:
-            lstm = shape.lstm(threads)
-            lstm.dtype = params.flat.dtype
-            lstm.params = {own: params[name] for own, name in found.items()}
-            self.layers.append(lstm)
-            self.gradients.append({own: np.zeros_like(array) for own, array in lstm.params.items()})
-        self.tape = None
+        self.residual, self.tape = shape.residual, None
+        own = [name for name in params if name.startswith(f"{side}.")]
+        self.gradients = params.like(own)
+        self.layers = [shape.lstm(params.part(f"{side}.{layer}."), threads) for layer in range(shape.layers)]
+        self.parts = [self.gradients.part(f"{side}.{layer}.") for layer in range(shape.layers)]
 
     def forward(self, x, states, lengths=None, random=None, rate=0.0):
         """Outputs of all layers (L) of (T, B, P) and the states after them.
@@ -124,19 +120,11 @@ class Direction:
             dy = dy * self.tape[-1][1]
         for number in reversed(range(len(self.layers))):
             tape, mask = self.tape[number]
-            dx, _ = self.layers[number].backward(tape, dy, grads=self.gradients[number])
+            dx, _ = self.layers[number].backward(tape, dy, grads=self.parts[number])
             if number and self.residual:
                 dx += dy
             dy = dx if mask is None else dx * mask
         return dy
-
-    def named_gradients(self):
-        """List of (name, None, array)."""
-        return [
-            (name, None, made[own])
-            for found, made in zip(self.names, self.gradients, strict=True)
-            for own, name in found.items()
-        ]
 
 
 class WordEncoder:
@@ -203,20 +191,18 @@ class BiLM:
         inputs, outputs, after = zip(*found, strict=True)
         return inputs, outputs, after
 
-    def forward(self, unrolls, states, random=None):
+    def forward(self, unrolls, states, random=None, exact=False):
         """Losses (2, N) of what follows in both directions, and the states after.
 
-        unrolls : two fastembed.nn.streams.Unroll of the same lengths.
+        unrolls : two fastembed.nn.streams.Unroll of the same lengths; exact : by the full softmax.
         """
         words = np.stack([unroll.words for unroll in unrolls])
         _, outputs, after = self.run(words, states, unrolls[0].lengths, random)
         tops = [unroll.flat(found[-1]) for unroll, found in zip(unrolls, outputs, strict=True)]
         targets = [unroll.flat(unroll.targets) for unroll in unrolls]
-        self.unroll, softmax = unrolls[0], self.exact if random is None and self.evaluating else self.output
-        losses = softmax.forward(np.concatenate(tops), np.concatenate(targets))
+        self.unroll = unrolls[0]
+        losses = (self.exact if exact else self.output).forward(np.concatenate(tops), np.concatenate(targets))
         return losses.reshape(2, -1), after
-
-    evaluating = False
 
     def backward(self, scale):
         """Gradients of all but the softmax, whose sum of losses is multiplied by scale: a list of (name, rows,
@@ -228,7 +214,7 @@ class BiLM:
         def each(job, _):
             while (side := job.take()) >= 0:
                 rows = tops[side * len(tops) // 2 : (side + 1) * len(tops) // 2]
-                dy = rows.reshape(*shape, -1)if alive is None else np.zeros((*shape, rows.shape[1]), rows.dtype)
+                dy = rows.reshape(*shape, -1) if alive is None else np.zeros((*shape, rows.shape[1]), rows.dtype)
                 if alive is not None:
                     dy[alive] = rows
                 dx[side] = self.sides[side].backward(dy)
@@ -236,4 +222,23 @@ class BiLM:
         parallel.share(each, 2, self.threads)
         vectors = np.concatenate(dx).reshape(-1, tops.shape[1])
         _, sums = sums_by(self.inverse.reshape(-1), vectors, self.threads)
-        return self.encoder.backward(sums) + [one for side in self.sides for one in side.named_gradients()]
+        own = [(name, None, array) for side in self.sides for name, array in side.gradients.items()]
+        return self.encoder.backward(sums) + own
+
+    def step(self, optimizing, unrolls, states, rate, guard, key):
+        """Train on a batch: its losses (2, N), None if the step was left out because it overflowed, and the states.
+
+        guard : fastembed.nn.optim.Guard; key : tuple of whole numbers, of the random streams. As in the original the
+        gradient is that of the mean over both directions, times the steps.
+        """
+        if self.output is not self.exact:
+            self.output.seed(*key, 1)
+        random = [np.random.default_rng((*key, 2 + side)) for side in (0, 1)] if self.dropout else None
+        losses, after = self.forward(unrolls, states, random)
+        gradients = self.backward(len(unrolls[0].words) / losses.size) + self.output.gradients()
+        scale = guard.scale([losses, *(array for _, _, array in gradients)])
+        if scale is None:
+            return None, states
+        optimizing.begin(rate, scale)
+        apply(optimizing, gradients)
+        return losses, after
