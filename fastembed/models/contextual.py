@@ -6,7 +6,8 @@ Letters: T tokens of a sentence, L + 1 layers (the first is the input of the net
 import numpy as np
 
 from ..corpus import Corpus
-from ..errors import ParameterError
+from ..errors import FormatError, ParameterError
+from ..io import native
 from ..nn.mix import ScalarMix
 from .base import Estimator
 
@@ -73,6 +74,24 @@ class WordWindows:
     def word_states(self, sentences):
         """A list of (1, T, (2 window + 1) D) float32, for lists of words."""
         return [self._states(words)[None] for words in sentences]
+
+    def to_native(self):
+        """The whole state as (tensors, texts), for a file of a model that uses it."""
+        tensors, meta = native.pack_vectors(self.wv)
+        return tensors, meta | {
+            "class": "WordWindows",
+            "window": str(self.window),
+            "lowercase": str(int(self.lowercase)),
+        }
+
+    @classmethod
+    def from_native(cls, path, tensors, meta):
+        """The WordWindows of ``to_native``; FormatError if there is something missing."""
+        wv = native.unpack_vectors(path, tensors, meta)
+        try:
+            return cls(wv, int(meta["window"]), meta["lowercase"] == "1")
+        except (KeyError, ValueError) as error:
+            raise FormatError(path, f"is no complete WordWindows: {error}") from error
 
     def _states(self, words):
         """(T, (2 window + 1) D)"""
