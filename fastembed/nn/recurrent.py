@@ -76,7 +76,9 @@ class Recurrent:
         if params is None:
             self._prepare()
         elif params.shapes != self._shapes() or params.flat.dtype != self.dtype:
-            raise ParameterError(f"params={params!r}: a layer of these sizes has others, {self._shapes()}, of {self.dtype}")
+            raise ParameterError(
+                f"params={params!r}: a layer of these sizes has others, {self._shapes()}, of {self.dtype}"
+            )
 
     def _prepare(self):
         """Create the parameters: uniform between -1/sqrt(H) and 1/sqrt(H)."""
