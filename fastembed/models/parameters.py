@@ -154,6 +154,25 @@ class Thresholds(Parameter):
         return tuple(value) if isinstance(value, list) else value
 
 
+class Filters(Parameter):
+    """Pairs (width, number) of filters over characters, the narrowest first."""
+
+    kind = tuple
+    wanted = "pairs (width, number) of rising width, such as ((1, 32), (2, 64))"
+
+    def fits(self, value):
+        return isinstance(value, tuple) and all(Range.fits(self, pair) for pair in value)
+
+    def within(self, value):
+        widths = [width for width, _ in value]
+        return bool(value) and widths == sorted(set(widths)) and all(
+            1 <= width <= 1000 and 1 <= number <= 1 << 16 for width, number in value
+        )
+
+    def from_json(self, value):
+        return tuple(tuple(pair) if isinstance(pair, list) else pair for pair in value) if value else value
+
+
 class Function(Parameter):
     """A callable; None where the model has its own way. It has no flag and cannot be saved."""
 

@@ -95,9 +95,9 @@ class Direction:
         self.parts = [self.gradients.part(f"{side}.{layer}.") for layer in range(shape.layers)]
 
     def forward(self, x, states, lengths=None, random=None, rate=0.0):
-        """Outputs of all layers (L) of (T, B, P) and the states after them.
+        """Outputs (T, B, P) of all L layers and the states after them.
 
-        x (T, B, P) words' vectors, overwritten by dropout; states: L pairs (1, B, P), (1, B, D), or None for zeros.
+        x (T, B, P) words' vectors; states: L pairs (1, B, P), (1, B, D), or None for zeros.
         random : draws what drops out, at the rate, of each layer's input, the residual one too, and of the last output.
         """
         self.tape, outputs, after = [], [], []
@@ -113,6 +113,12 @@ class Direction:
             self.tape.append((None, dropout_mask(x.shape, rate, random, x.dtype)))
             outputs[-1] = x * self.tape[-1][1]
         return outputs, after
+
+    def give_back(self):
+        """No backward will follow: the layers may have the memory."""
+        for tape, _ in self.tape:
+            if tape is not None:
+                tape.give_back()
 
     def backward(self, dy):
         """The gradient (T, B, P) of the words' vectors, from that of the last output; ``gradients`` has the others."""
@@ -150,7 +156,7 @@ class BiLM:
     ----------
     params : Params with the arrays of ``shape``.
     encoder : CharacterEncoder or WordEncoder over the same.
-    counts : (V,) of the words as what is predicted, or None for a network without a softmax.
+    counts : (V,) of the words as what is predicted; None for a network without a softmax.
     samples : words drawn for a step; None for the full softmax.
     dropout : the rate in training.
     """
@@ -165,39 +171,36 @@ class BiLM:
                 drawing = {"samples": samples, "frequencies": counts / counts.sum(), "proposal": "log_uniform"}
                 self.output = SampledSoftmax(params, threads=threads, **drawing)
 
-    def run(self, words, states, lengths=None, random=None):
-        """Outputs (2, L) of (T, B, P), the words' vectors and the states after all.
+    def run(self, vectors, places, states=None, lengths=None, random=None):
+        """Outputs of both sides, each L of (T, B, P), and the states after.
 
-        words (2, T, B) numbers of words, as each side reads them; states (2, L) pairs, or None; random : a generator
-        for each side, or None.
+        vectors (U, P); places (2, T, B): which of them each side reads; states: for each side as Direction takes them,
+        or None; random : a generator for each side, or None.
 
-        Every word is encoded once. Each side has a thread.
+        Each side has a thread.
         """
-        unique, inverse = np.unique(words, return_inverse=True)
-        vectors, inverse = self.encoder.forward(unique), inverse.reshape(np.shape(words))
-        if not np.isfinite(vectors).all():
-            raise TrainingError("the words' vectors became NaN or infinite: numbers overflowed; use a smaller lr")
-        found = [None, None]
+        outputs, after = [None, None], [None, None]
 
         def each(job, _):
             while (side := job.take()) >= 0:
-                state = None if states is None else states[side]
-                draw = None if random is None else random[side]
-                x = vectors[inverse[side]]
-                found[side] = x, *self.sides[side].forward(x, state, lengths, draw, self.dropout)
+                state, draw = (None if both is None else both[side] for both in (states, random))
+                x = vectors[places[side]]
+                outputs[side], after[side] = self.sides[side].forward(x, state, lengths, draw, self.dropout)
 
         parallel.share(each, 2, self.threads)
-        self.inverse, self.count = inverse, len(unique)
-        inputs, outputs, after = zip(*found, strict=True)
-        return inputs, outputs, after
+        return outputs, after
 
     def forward(self, unrolls, states, random=None, exact=False):
-        """Losses (2, N) of what follows in both directions, and the states after.
+        """Losses (2, N) of what follows in both directions, and the states after. Every word is encoded once.
 
         unrolls : two fastembed.nn.streams.Unroll of the same lengths; exact : by the full softmax.
         """
         words = np.stack([unroll.words for unroll in unrolls])
-        _, outputs, after = self.run(words, states, unrolls[0].lengths, random)
+        unique, places = np.unique(words, return_inverse=True)
+        self.places, vectors = places.reshape(words.shape), self.encoder.forward(unique)
+        if not np.isfinite(vectors).all():
+            raise TrainingError("the words' vectors became NaN or infinite: numbers overflowed; use a smaller lr")
+        outputs, after = self.run(vectors, self.places, states, unrolls[0].lengths, random)
         tops = [unroll.flat(found[-1]) for unroll, found in zip(unrolls, outputs, strict=True)]
         targets = [unroll.flat(unroll.targets) for unroll in unrolls]
         self.unroll = unrolls[0]
@@ -208,7 +211,7 @@ class BiLM:
         """Gradients of all but the softmax, whose sum of losses is multiplied by scale: a list of (name, rows,
         array)."""
         tops = self.output.backward(scale)
-        shape, dx = self.inverse.shape[1:], [None, None]
+        shape, dx = self.places.shape[1:], [None, None]
         alive = self.unroll.alive
 
         def each(job, _):
@@ -221,7 +224,7 @@ class BiLM:
 
         parallel.share(each, 2, self.threads)
         vectors = np.concatenate(dx).reshape(-1, tops.shape[1])
-        _, sums = sums_by(self.inverse.reshape(-1), vectors, self.threads)
+        _, sums = sums_by(self.places.reshape(-1), vectors, self.threads)
         own = [(name, None, array) for side in self.sides for name, array in side.gradients.items()]
         return self.encoder.backward(sums) + own
 
