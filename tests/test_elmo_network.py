@@ -10,14 +10,16 @@ from fastembed.vocab import Vocab
 
 RANDOM = np.random.default_rng(0)
 WORDS = ["a", "bank", "Straße", "x" * 40, "river", "是", "w"]
-ENCODER = characters.Shape(dim=6, char_dim=3, filters=((1, 4), (2, 3), (4, 5)), highway=2, activation="relu", max_chars=12)
+ENCODER = characters.Shape(
+    dim=6, char_dim=3, filters=((1, 4), (2, 3), (4, 5)), highway=2, activation="relu", max_chars=12
+)
 
 
 def reference(params, shape, rows):
     """Vectors (U, P) of rows (U, C) of characters, window by window."""
     x = params["characters"][rows]
     found = []
-    for k, (width, number) in enumerate(shape.filters):
+    for k, (width, _) in enumerate(shape.filters):
         windows = [x[:, t : t + width].reshape(len(x), -1) for t in range(shape.max_chars - width + 1)]
         products = np.stack(windows, 1) @ params[f"filter.{k}"] + params[f"filter.{k}.bias"]
         found.append(products.max(1))
@@ -59,13 +61,18 @@ def test_encoder_as_window_by_window(isa, dtype, activation, dim):
     one = encoder(shape, dtype, threads=2)
     rows = np.stack([bytes_of(word, 12) for word in WORDS])
     wanted = reference(one.params, shape, rows)
-    np.testing.assert_allclose(one.forward(np.arange(2, 2 + len(WORDS))), wanted, atol=1e-5 if dtype is np.float32 else 1e-12)
+    found = one.forward(np.arange(2, 2 + len(WORDS)))
+    np.testing.assert_allclose(found, wanted, atol=1e-5 if dtype is np.float32 else 1e-12)
+
+
+SOME = 8  # numbers of each array whose gradients are checked
 
 
 def differences(params, loss, gradients):
     """Compare gradients (name, rows, array) with central differences of loss()."""
     for name, rows, gradient in gradients:
-        for place in np.ndindex(gradient.shape):
+        for place in RANDOM.permutation(list(np.ndindex(gradient.shape)))[:SOME].tolist():
+            place = tuple(place)
             where = place if rows is None else (rows[place[0]], *place[1:])
             before, sums = params[name][where], []
             for change in (1e-5, -1e-5):

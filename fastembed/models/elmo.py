@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _version, blas
 from ..errors import FormatError, ParameterError, TrainingError
-from ..io import native
+from ..io import elmo_hdf5, native
 from ..nn import bilm, characters
 from ..nn.optim import AdaGrad, Adam, Guard
 from ..nn.params import Params
@@ -19,7 +19,7 @@ from ..parallel import check_threads
 from ..vocab import Vocab
 from .callbacks import Callbacks
 from .contextual import ContextualModel, each_sentence, picker
-from .language import BOS, EOS, UNK, language_vocab, numbers_of
+from .language import BOS, EOS, SPECIAL, UNK, language_vocab, numbers_of
 from .neural import Trainer, carried_of
 from .parameters import Choice, Filters, Real, Switch, Whole
 from .progress import LOG, Progress
@@ -61,7 +61,9 @@ class Batches:
         self.encoder.spellings, spelled = self.spellings, self.spellings is not None
         found = [stream.batch_at(number, key) for stream in self.streams]
         return [
-            replace(unroll, words=unroll.words if spelled else self.table[unroll.words], targets=self.table[unroll.targets])
+            replace(
+                unroll, words=unroll.words if spelled else self.table[unroll.words], targets=self.table[unroll.targets]
+            )
             for unroll in found
         ]
 
@@ -89,8 +91,8 @@ class ELMo(ContextualModel, Tokenized, Trained):
     contextualized word representations"). ``embed`` gives the vectors and, layer by layer, the states of both stacks
     side by side. Training reads the text as ``batch`` streams of ``steps`` words a step, whose states go on from step
     to step; each word is encoded once a step for both directions, which have a thread each. A step whose gradients
-    overflow is left out. The defaults are those of ``ELMo.small()``, a size that trains on two cores; ``ELMo.original()``
-    has the original's. Words longer than ``max_chars`` - 2 are cut.
+    overflow is left out. The defaults are those of ``ELMo.small()``, a size that trains on two cores;
+    ``ELMo.original()`` has the original's. Words longer than ``max_chars`` - 2 are cut.
 
     >>> import fastembed as fe
     >>> text = ["the river bank was green", "the bank lent me money"] * 30
@@ -120,7 +122,11 @@ class ELMo(ContextualModel, Tokenized, Trained):
     cell_clip = Real(3.0, "limit of an LSTM's cells; None sets none", low=1e-6, optional=True)
     projection_clip = Real(3.0, "limit of the projected outputs; None sets none", low=1e-6, optional=True)
     samples = Whole(
-        2048, "words drawn for the softmax of each step, log-uniformly; None: all words", low=1, high=1 << 24, optional=True
+        2048,
+        "words drawn for the softmax of each step, log-uniformly; None: all words",
+        low=1,
+        high=1 << 24,
+        optional=True,
     )
     optimizer = Choice("adam", "how gradients change the parameters", choices=("adagrad", "adam"))
     lr = Real(0.002, "learning rate at the start", low=1e-12, high=1e6)
@@ -160,8 +166,11 @@ class ELMo(ContextualModel, Tokenized, Trained):
         super().check_params()
         if self.hidden < self.dim:
             raise ParameterError(f"hidden={self.hidden} cells cannot give dim={self.dim} numbers: use as many or more")
-        if self.chars and self.filters[-1][0] > self.max_chars:
-            raise ParameterError(f"filters of width {self.filters[-1][0]} are wider than max_chars={self.max_chars}")
+        widest = max(width for width, _ in self.filters)
+        if self.chars and widest > self.max_chars:
+            raise ParameterError(
+                f"filters={self.filters!r}: a width of {widest} is more than max_chars={self.max_chars}"
+            )
 
     # -- what users ask
 
@@ -252,15 +261,15 @@ class ELMo(ContextualModel, Tokenized, Trained):
         callbacks : see fastembed.callbacks.
         verbose : 0 for silence; else a progress bar on a terminal, log lines of logger "fastembed" elsewhere.
         resume : go on instead of starting anew. A run that was stopped goes on where it was; a finished model trains
-            `epochs` more on this corpus with its vocabulary, or, if it came from bilm-tf's files without a softmax, with
-            a new one for the corpus's.
+            `epochs` more on this corpus with its vocabulary, or, if it came from bilm-tf's files without a softmax,
+            with a new one for the corpus's.
         checkpoint : folder to save the whole state to while training; with resume, a new model starts from it.
         every : how often, in epochs or as a time ("10m").
 
         ``history`` holds the mean loss of each epoch's predictions as they were trained (with dropout, and with samples
-        of the estimate, which is no perplexity), also of each direction: forward_loss, backward_loss. Raises CorpusError
-        if there is nothing to learn from, ParameterError for impossible parameters, TrainingError if numbers overflow;
-        then the model is as it was before, or as in the run's last checkpoint.
+        of the estimate, which is no perplexity), also of each direction: forward_loss, backward_loss. Raises
+        CorpusError if there is nothing to learn from, ParameterError for impossible parameters, TrainingError if
+        numbers overflow; then the model is as it was before, or as in the run's last checkpoint.
         """
         self.check_params()
         callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
@@ -291,7 +300,17 @@ class ELMo(ContextualModel, Tokenized, Trained):
         optimizing = self._optimizer(params)
         if resume and self.optimizing is not None:
             optimizing.restore(self.optimizing.tensors())
-        state = (vocab, params, alphabet, optimizing, Position(corpus=mark), history, self._made_with(), text, np.zeros(0))
+        state = (
+            vocab,
+            params,
+            alphabet,
+            optimizing,
+            Position(corpus=mark),
+            history,
+            self._made_with(),
+            text,
+            np.zeros(0),
+        )
         self._set_state(state)
 
     def _alphabet(self, types):
@@ -423,6 +442,53 @@ class ELMo(ContextualModel, Tokenized, Trained):
             raise FormatError(path, f"is no complete {cls.__name__}: {error}") from error
         model._set_state(state)
         return model
+
+    @classmethod
+    def load(cls, options_json, weights_hdf5, vocabulary=None):
+        """The model of bilm-tf's files (fastembed.io.elmo_hdf5), as the original ELMo was published.
+
+        Parameters
+        ----------
+        options_json, weights_hdf5 : the files; they need the extra "hdf5" (h5py).
+        vocabulary : file of words, <S>, </S>, <UNK> first: needed where words have vectors of their own, and for the
+            softmax (``perplexity``), if there is one.
+
+        Raises FormatError for files that are damaged, lack an array, hold NaN or contradict each other.
+        """
+        contents = elmo_hdf5.read(options_json, weights_hdf5, vocabulary)
+        model = cls(**contents.settings)
+        vocab = None if contents.words is None else Vocab([*SPECIAL, *contents.words])
+        alphabet = characters.Alphabet() if model.chars else None
+        softmax = vocab if "output" in contents.arrays else None
+        shapes = model._network_shape().arrays(0 if softmax is None else len(vocab), alphabet.size if alphabet else 0)
+        shapes |= {name: contents.arrays[name].shape for name in contents.arrays if name == "embedding"}
+        params = Params(shapes)
+        for name, array in contents.arrays.items():
+            params[name][:] = array
+        optimizing = None if softmax is None else model._optimizer(params)
+        state = (
+            vocab,
+            params,
+            alphabet,
+            optimizing,
+            Position(),
+            [],
+            model._made_with(),
+            ("whitespace", False),
+            np.zeros(0),
+        )
+        model._set_state(state)
+        return model
+
+    def to_hdf5(self, options_json, weights_hdf5, vocabulary=None):
+        """Write bilm-tf's files, and the vocabulary if asked for: other programs read them, and ``load``.
+
+        The softmax is written too, as softmax/W and softmax/b. Raises ParameterError for chars="unicode".
+        """
+        arrays = dict(self._fitted(self.params))
+        words = None if self.vocab is None else self.vocab.words[len(SPECIAL) :]
+        contents = elmo_hdf5.Contents(self._like().get_params(), arrays, words)
+        elmo_hdf5.write(contents, options_json, weights_hdf5, vocabulary)
 
     def _restored(self, path, tensors, meta):
         """The state in a file whose texts the model has taken; ValueError and others if it makes no sense."""

@@ -14,7 +14,6 @@ import numpy as np
 from ..corpus import Corpus
 from ..errors import CorpusError, ParameterError
 from ..late import late
-from ..tokenize import NAMES
 from ..vocab import Vocab
 from .tokenized import Tokenized
 

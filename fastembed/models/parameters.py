@@ -155,22 +155,22 @@ class Thresholds(Parameter):
 
 
 class Filters(Parameter):
-    """Pairs (width, number) of filters over characters, the narrowest first."""
+    """Pairs (width, number) of filters over characters."""
 
     kind = tuple
-    wanted = "pairs (width, number) of rising width, such as ((1, 32), (2, 64))"
+    wanted = "pairs (width, number) such as ((1, 32), (2, 64))"
 
     def fits(self, value):
-        return isinstance(value, tuple) and all(Range.fits(self, pair) for pair in value)
+        pairs = isinstance(value, tuple) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value)
+        return pairs and all(Whole.fits(self, number) for pair in value for number in pair)
 
     def within(self, value):
-        widths = [width for width, _ in value]
-        return bool(value) and widths == sorted(set(widths)) and all(
-            1 <= width <= 1000 and 1 <= number <= 1 << 16 for width, number in value
-        )
+        return bool(value) and all(1 <= width <= 1000 and 1 <= number <= 1 << 16 for width, number in value)
 
     def from_json(self, value):
-        return tuple(tuple(pair) if isinstance(pair, list) else pair for pair in value) if value else value
+        if not isinstance(value, list):
+            return value
+        return tuple(tuple(pair) if isinstance(pair, list) else pair for pair in value)
 
 
 class Function(Parameter):

@@ -1,7 +1,7 @@
 """Words by their characters: how they are spelled in numbers, and the network that makes a vector of a spelling.
 
-Letters: U words, C characters of the longest spelling allowed, A characters of the alphabet, E numbers of a character, F
-filters, P numbers of a word's vector.
+Letters: U words, C characters of the longest spelling allowed, E numbers of a character, F filters, P numbers of a
+word's vector.
 """
 
 from dataclasses import dataclass
@@ -177,7 +177,7 @@ class CharacterEncoder:
     def _convolve(self, x, firsts, lengths, best, places):
         """x (N, E), firsts (U + 1,), lengths (U,)  # in;  best, places (U, F)  # out"""
         chunks = -(-len(lengths) // characters.WORDS)
-        tallest = max(firsts[min(k + characters.WORDS, len(lengths))] - firsts[k] for k in range(len(lengths)))
+        tallest = np.diff(np.append(firsts[: -1 : characters.WORDS], firsts[-1])).max()
         for name, width, columns in self._columns():
             windows = np.minimum(lengths + 1, self.shape.max_chars - width + 1).astype(np.int32)
             weights = self.params[name]
@@ -188,7 +188,7 @@ class CharacterEncoder:
             best[:, columns] += self.params[f"{name}.bias"]
 
     def _behind(self, features, gates, out):
-        """What follows the filters, for some rows: features (highway + 1, u, F), gates (highway, 2, u, F), out (u, P)"""
+        """What follows the filters, for u rows: features (highway + 1, u, F), gates (highway, 2, u, F), out (u, P)"""
         if self.shape.activation == "relu":
             np.maximum(features[0], 0, out=features[0])
         else:
@@ -199,7 +199,8 @@ class CharacterEncoder:
             g += self.params[f"highway.{k}.carry.bias"]
             t += self.params[f"highway.{k}.transform.bias"]
             np.maximum(t, 0, out=t)
-            np.reciprocal(np.add(np.exp(np.negative(g, out=g), out=g), 1, out=g), out=g)
+            np.minimum(np.negative(g, out=g), 80, out=g)  # whose exponential is finite
+            np.reciprocal(np.add(np.exp(g, out=g), 1, out=g), out=g)
             np.add(features[k], g * (t - features[k]), out=features[k + 1])
         if "projection" in self.params:
             np.matmul(features[-1], self.params["projection"], out=out)

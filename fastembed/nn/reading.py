@@ -1,6 +1,7 @@
 """Sentences through a bidirectional language model: the vectors and states of their words, layer by layer.
 
-Letters: B sentences, T words of the longest with <s> and </s>, P numbers of a layer in one direction, L layers, U words.
+Letters: B sentences, T words of the longest with <s> and </s>, P numbers of a layer in one direction, L layers, U
+words.
 """
 
 import numpy as np
