@@ -99,10 +99,10 @@ class RNNLM(NeuralLanguageModel):
         return Streams(ids, offsets, begin=BOS, end=EOS, rows=rows, steps=steps)
 
     def _step(self, streams, number, rate, epoch):
-        carried, key = self.position.carried if number else (), (self.seed, epoch, number)
-        state = None if not carried else carried[0] if len(carried) == 1 else carried
+        unroll, key = streams.batch_at(number), (self.seed, epoch, number)
+        state = _fresh(self.position.carried, unroll) if number else None
         try:
-            losses, after = self.network.step(self.optimizing, streams.batch_at(number), state, rate, self.guard, key)
+            losses, after = self.network.step(self.optimizing, unroll, state, rate, self.guard, key)
         except ParameterError as error:  # the layers take no such numbers
             raise TrainingError(f"{error}: numbers overflowed in epoch {epoch + 1}; use a smaller lr") from error
         if losses is None and self.guard.running == 1:
@@ -140,6 +140,13 @@ class RNNLM(NeuralLanguageModel):
             with blas.one_thread():
                 logs, state = network.logprobs(Unroll(words, words, None), state)
             words = np.array([[(yield logs[0])]], np.int32)
+
+
+def _fresh(carried, unroll):
+    """The state to go on with: that carried, but zeros in rows that go on with <s>, so that this beginning, from which
+    sentences are scored, is learnt too; None if there is none."""
+    parts = tuple(np.where((unroll.words[0] == BOS)[:, None], 0, part).astype(part.dtype) for part in carried)
+    return (parts if len(parts) > 1 else parts[0]) if parts else None
 
 
 def _from_begin(contexts):
