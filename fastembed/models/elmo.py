@@ -52,9 +52,9 @@ class Batches:
         self.streams = [Streams(numbers, encoded.offsets, backward=side, shuffle=shuffle, **text) for side in sides]
         self.batches, self.size = self.streams[0].batches, self.streams[0].size
         self.table = np.concatenate([[BOS, EOS], numbers_of(model.vocab, encoded.vocab)]).astype(np.int32)
-        self.encoder, self.spellings = model.network.encoder, None
+        self.encoder, self.spellings, self.begins = model.network.encoder, None, (BOS, EOS)
         if model.alphabet is not None:
-            self.spellings = model.alphabet.spell(encoded.vocab.blob, encoded.vocab.offsets)
+            self.spellings, self.begins = model.alphabet.spell(encoded.vocab.blob, encoded.vocab.offsets), (0, 1)
 
     def at(self, number, key=()):
         """Both Unrolls of a batch; the encoder is told how their words are spelled."""
@@ -343,8 +343,8 @@ class ELMo(ContextualModel, Tokenized, Trained):
 
     def _step(self, batches, number, rate, epoch):
         """Train on a batch; its losses, both directions behind each other, or None if it was left out."""
-        states = self._carried() if number else None
         unrolls, key = batches.at(number, (self.seed, epoch)), (self.seed, epoch, number)
+        states = self._carried(unrolls, batches.begins) if number else None
         try:
             losses, after = self.network.step(self.optimizing, unrolls, states, rate, self.guard, key)
         except ParameterError as error:  # the layers take no such numbers
@@ -355,11 +355,15 @@ class ELMo(ContextualModel, Tokenized, Trained):
         self.forward_loss[number] = 0 if losses is None else losses[0].sum()
         return None if losses is None else losses.reshape(-1)
 
-    def _carried(self):
-        """Position's ``carried`` as the network takes it: for each side and layer a pair."""
-        parts = self.position.carried
-        pairs = list(zip(parts[::2], parts[1::2], strict=True))
-        return [pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]] if pairs else None
+    def _carried(self, unrolls, begins):
+        """Position's ``carried`` as the network takes it: for each side and layer a pair; but zeros in rows that go on
+        with a sentence's beginning, so that ``embed``, which begins so, is learnt too."""
+        half, states = len(self.position.carried) // 2, []
+        for side, (unroll, begin) in enumerate(zip(unrolls, begins, strict=True)):
+            fresh = (unroll.words[0] == begin)[:, None]
+            parts = [np.where(fresh, np.float32(0), part) for part in self.position.carried[side * half :][:half]]
+            states.append(list(zip(parts[::2], parts[1::2], strict=True)))
+        return states if half else None
 
     # -- state: (vocab, params, alphabet, optimizing, position, history, values of the fixed parameters, (tokenizer,
     # lowercase), forward losses)
