@@ -7,8 +7,8 @@ from ..runner import Contestant, call, take_turns
 SUMMARY = "RNNLM (2x200 LSTM, 20,000 words, 20 streams of 35 steps, Adam): words trained a second, perplexity; PyTorch"
 PARTS = ("steps", "epoch")
 COLUMNS = [
-    Column("rate", "training", "rate", "more"),
-    Column("cpu_rate", "a CPU second", "rate", "more"),
+    Column("rate", "words/s", "number", "more"),
+    Column("cpu_rate", "words/CPU s", "number", "more"),
     Column("loss", "loss", "loss"),
     Column("perplexity", "perplexity", "number", "less"),
     Column("peak", "peak", "megabytes", "less"),

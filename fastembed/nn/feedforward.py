@@ -110,7 +110,7 @@ class Network:
 
     def losses(self, contexts, words):
         """Exact losses (B,), without dropout."""
-        return self.exact.forward(self.features(contexts), words)
+        return self.exact.losses(self.features(contexts), words)
 
     def logprobs(self, contexts):
         """log p (B, V) of every word after each context, float64; -inf where it is never predicted."""

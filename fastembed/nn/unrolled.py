@@ -120,7 +120,7 @@ class Network:
     def losses(self, unroll, state=None):
         """Exact losses (N,), without dropout, and the state after the last steps."""
         features, after = self.features(unroll, state)
-        return self.exact.forward(features, unroll.flat(unroll.targets)), after
+        return self.exact.losses(features, unroll.flat(unroll.targets)), after
 
     def logprobs(self, unroll, state=None):
         """log p (B, V) of every word after each row, float64, -inf where it is never predicted; and the state."""
