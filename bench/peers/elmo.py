@@ -43,7 +43,8 @@ def theirs(job):
         (found[0] * len(words[0])).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
         optimizer.step()
-        return float(found[0].detach()), [[tuple(part.detach() for part in layer) for layer in side] for side in found[1]]
+        after = [[tuple(part.detach() for part in layer) for layer in side] for side in found[1]]
+        return float(found[0].detach()), after
 
     return _figures(job, batches, step)
 

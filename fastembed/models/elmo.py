@@ -335,7 +335,8 @@ class ELMo(ContextualModel, Tokenized, Trained):
         self.position.chunk_tokens = self.position.chunk_tokens or -(-tokens // batches.batches)
         self.optimizing.threads, self.guard = check_threads(self.threads), Guard(self.clip)
         schedule = Schedule(lr, min_lr, int(self.epochs), tokens)
-        progress = Progress("ELMo", schedule.epochs * tokens, self.position.epoch * tokens, verbose)
+        done = self.position.epoch * tokens + self.position.chunk * tokens // batches.batches
+        progress = Progress("ELMo", schedule.epochs * tokens, done, verbose)
         return Loop(self, BothTrainer(self, batches, tokens), schedule, callbacks, progress, checkpoint)
 
     def _batches(self, encoded, rows, steps, shuffle):

@@ -36,7 +36,7 @@ class Alphabet:
     >>> alphabet = Alphabet.of(["ab"])
     >>> spelled = alphabet.spell(np.frombuffer(b"abc", np.uint8), np.array([0, 2, 3]))
     >>> alphabet.size, spelled.ids.tolist(), spelled.offsets.tolist()
-    (8, [1, 3, 0, 1, 2], [0, 1, 2, 4, 5])
+    (8, [3, 4, 0, 1, 2], [0, 1, 2, 4, 5])
     """
 
     def __init__(self, points=None):
