@@ -30,16 +30,20 @@ class Embedding:
 
     def backward(self, gradient):
         """The gradient of the rows, added up where a row was taken several times; gradient (B, n D) of the output."""
-        matrix = self.params[self.name]
-        rows, order, bounds = grouped(self.ids.ravel())
-        sums = np.empty((len(rows), matrix.shape[1]), matrix.dtype)
-        each = np.ascontiguousarray(gradient).reshape(-1, matrix.shape[1])
+        each = np.ascontiguousarray(gradient).reshape(-1, self.params[self.name].shape[1])
+        return [(self.name, *sums_by(self.ids.ravel(), each, self.threads))]
 
-        def work(job, _):
-            dense.sum_rows(job, bounds, order, each, sums)
 
-        parallel.share(work, -(-len(rows) // dense.ROWS), self.threads)
-        return [(self.name, rows, sums)]
+def sums_by(ids, rows, threads=1):
+    """(unique ids (U,), the sum (U, D) of the rows (n, D) of each id)"""
+    unique, order, bounds = grouped(ids)
+    sums = np.empty((len(unique), rows.shape[1]), rows.dtype)
+
+    def work(job, _):
+        dense.sum_rows(job, bounds, order, rows, sums)
+
+    parallel.share(work, -(-len(unique) // dense.ROWS), threads)
+    return unique, sums
 
 
 def grouped(ids):

@@ -11,6 +11,10 @@ SMALL = {  # a model takes those that it has
     "min_count": 1,
     "epochs": 2,
     "bucket": 500,
+    "hidden": 16,
+    "filters": ((1, 4), (2, 4)),
+    "char_dim": 4,
+    "max_vocab": 50,
     "n_components": 3,
     "threads": 1,
 }
