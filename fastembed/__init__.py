@@ -29,6 +29,8 @@ _NAMES = {  # public name -> module that has it
     "TruncatedSVD": ".models.truncated",
     "NGramLM": ".models.ngram",
     "NNLM": ".models.nnlm",
+    "ELMoTagger": ".models.heads",
+    "ELMoClassifier": ".models.heads",
     "OneHotEncoder": ".models.onehot",
     "CountVectorizer": ".models.counts",
     "TfidfVectorizer": ".models.tfidf",

@@ -24,6 +24,7 @@ _VERBS = {  # verb -> (file, help); a file is imported only when its verb runs
     "score": ("language", "The probability of sentences under a language model."),
     "perplexity": ("language", "How well a language model predicts a text."),
     "generate": ("language", "Sentences from a language model."),
+    "embed": ("contextual", "Vectors of words in their sentences, from ELMo or BERT."),
     "convert": ("files", "Read vectors in one format and write them in another."),
     "info": ("files", "What a model or vector file contains."),
     "doctor": ("doctor", "Versions, instruction set, threads, extras, conflicts."),

@@ -73,7 +73,9 @@ def write(model, path):
     start = time.perf_counter()
     io.save(model, path)
     seconds = time.perf_counter() - start
-    if hasattr(model, "wv"):
+    if hasattr(model, "embed"):
+        written(path, f"{model.depth} layers x {model.width}", seconds)
+    elif hasattr(model, "wv"):
         announce(path, model.wv, seconds)
     else:
         written(path, f"{sum(model.counts):,} n-grams of {len(model.vocab):,} words", seconds)

@@ -31,10 +31,10 @@ _CORPUS = ("corpus", "tokenizer", "lowercase", "cache_dir", "errors")
 
 
 class Models(Group):
-    """One command for each registered model with vectors or of language, in lower case."""
+    """One command for each registered model of words, of language or of words in their sentence, in lower case."""
 
     def list_commands(self, context):
-        return models.names("vectors") + models.names("language")
+        return models.names("vectors") + models.names("language") + models.names("contextual")
 
     def get_command(self, context, name):
         return train_command(name, models.get(name)) if name in self.list_commands(context) else None
@@ -42,7 +42,7 @@ class Models(Group):
 
 @click.command(cls=Models)
 def train():
-    """Train vectors or a language model on text.
+    """Train vectors, a language model or a contextual model on text.
 
     CORPUS is one or more files (.gz .bz2 .xz .zst too), a pattern in quotes, or - for standard input; one sentence a
     line.
@@ -71,7 +71,7 @@ def train_command(name, cls, preset=None):
         no_args_is_help=True,
     )(corpus_options(_run_options(run)))
     first = [p for p in command.params if p.name in ("corpus", "out")]
-    left_out = (() if _in_epochs(cls) else _EPOCHS) + (() if _vectors(cls) else _FILES)
+    left_out = (() if _in_epochs(cls) else _EPOCHS) + (() if _vectors(cls) and not _contextual(cls) else _FILES)
     left_out += () if "hs" in cls.parameters else ("loss",)
     rest = [p for p in command.params if p not in first and p.name not in left_out]
     command.params = first + model_options(cls) + rest
@@ -90,12 +90,21 @@ def _vectors(cls):
     return hasattr(cls, "wv")
 
 
+def _contextual(cls):
+    """Whether the model gives a vector for a word in its sentence."""
+    return hasattr(cls, "embed")
+
+
 def _what(cls):
+    if _contextual(cls):
+        return f"the contextual model {cls.__name__}"
     return f"{cls.__name__} vectors" if _vectors(cls) else f"the language model {cls.__name__}"
 
 
 def _formats(cls):
     """Ending -> what is written, of all that can be made of a model."""
+    if _contextual(cls):
+        return {".fe": "the whole model: training can go on"}
     if not _vectors(cls):
         return LANGUAGE_FORMATS
     return FORMATS if _in_epochs(cls) else FORMATS | {".fe": "the whole model"}
@@ -193,10 +202,10 @@ def _resumed(cls, path, values):
 
 def _interrupted(model, targets):
     """Ctrl-C: keep what was learnt, without touching files of earlier runs."""
-    vectors = None
+    begun = False
     with contextlib.suppress(AttributeError):  # NotFittedError is one: stopped before there was anything
-        vectors = model.wv
-    if vectors is None:
+        begun = (model.depth if _contextual(type(model)) else model.wv) is not None
+    if not begun:
         say("fastembed: interrupted before training began; nothing was written")
         return INTERRUPTED
     say("fastembed: interrupted; writing what was learnt so far")

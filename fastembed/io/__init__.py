@@ -7,10 +7,11 @@ from ..late import late
 from ..vectors import KeyedVectors
 from . import arpa, fasttext, floret, glove, native, projector, word2vec
 from .atomic import atomic_write
+from .conllu import read_conllu
 from .rows import Options
 from .source import Source
 
-__all__ = ["EXTENSIONS", "FORMATS", "atomic_write", "load", "save", "sniff"]
+__all__ = ["EXTENSIONS", "FORMATS", "atomic_write", "load", "read_conllu", "save", "sniff"]
 
 FORMATS = {  # name -> (read(source, options) or None, write(kv, path) or None)
     "safetensors": (None, native.write_vectors),

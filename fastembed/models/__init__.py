@@ -17,12 +17,14 @@ MODELS = {  # name -> (family, module, class)
     "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
     "ngram": ("language", "ngram", "NGramLM"),
     "nnlm": ("language", "nnlm", "NNLM"),
+    "elmo-tagger": ("heads", "heads", "ELMoTagger"),
+    "elmo-classifier": ("heads", "heads", "ELMoClassifier"),
     "cooccur": ("pairs", "cooccurrence", "Cooccurrence"),
 }
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
 # "labels" learn labels of documents, "counts" turn documents into sparse matrices, "pairs" count words beside words,
 # "matrix" are fitted to a matrix of numbers, "language" give the probability of the next word (language.py) and are
-# trained by ``fastembed train`` too.
+# trained by ``fastembed train`` too, "heads" learn what to do with the vectors of a contextual model.
 
 
 def names(family=None):

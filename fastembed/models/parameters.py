@@ -297,3 +297,38 @@ class Size(Parameter):
         """Text as bytes, or None if it is no amount."""
         found = re.fullmatch(r"\s*(\d{1,18}(?:\.\d{1,18})?)\s*([KMGT]?)B?\s*", text, re.IGNORECASE)
         return int(float(found[1]) * self.units[found[2].upper()]) if found else None
+
+
+class Frozen(Parameter):
+    """A model whose vectors are used and which is not trained; it has no flag, and a file keeps it apart."""
+
+    kind = object
+    wanted = "a contextual model (ELMo, BERT), or WordWindows of static vectors"
+
+    def fits(self, value):
+        return all(hasattr(value, name) for name in ("depth", "width", "word_states")) and not isinstance(value, type)
+
+    def within(self, value):
+        return True
+
+    def to_json(self, name, value):
+        return None
+
+
+@dataclass(frozen=True)
+class Layers(Parameter):
+    """Layers of a model: a name or a layer's number."""
+
+    choices: tuple = ()
+
+    kind = str
+
+    @property
+    def wanted(self):
+        return "".join(f"{choice!r} or " for choice in self.choices) + "the number of a layer"
+
+    def fits(self, value):
+        return value in self.choices if isinstance(value, str) else Whole.fits(self, value)
+
+    def within(self, value):
+        return True

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fastembed import models
+from fastembed import KeyedVectors, models
+from fastembed.models.contextual import WordWindows
 
 SMALL = {  # a model takes those that it has
     "dim": 8,
@@ -23,15 +24,21 @@ def kind(request):
 
 @pytest.fixture
 def small(kind):
-    return kind(**{name: value for name, value in SMALL.items() if name in kind.parameters})
+    given = {name: value for name, value in SMALL.items() if name in kind.parameters}
+    if kind in map(models.get, models.names("heads")):
+        words = ["the", "cat", "sat", "on", "mat", "dog", "log", "a", "and"]
+        given["language_model"] = WordWindows(KeyedVectors(words, np.eye(len(words), dtype=np.float32)), window=1)
+    return kind(**given)
 
 
 @pytest.fixture
 def text(kind):
-    """What the model is fitted to: text, or numbers."""
+    """What the model is fitted to: (text,), (numbers,), or (text, labels)."""
     if kind in map(models.get, models.names("matrix")):
-        return np.random.default_rng(0).random((20, 9))
+        return (np.random.default_rng(0).random((20, 9)),)
     lines = ["the cat sat on the mat", "the dog sat on the log", "a cat and a dog and a mat"] * 30
     if kind in map(models.get, models.names("labels")):
         lines = [f"__label__{number % 2} {line}" for number, line in enumerate(lines)]
-    return lines
+    if kind in map(models.get, models.names("heads")):
+        return lines, [line.split() if kind is models.get("elmo-tagger") else line.split()[0] for line in lines]
+    return (lines,)

@@ -81,7 +81,7 @@ def test_attributes_are_checked_before_any_work(kind, text):
     model = kind()
     model.threads = 0
     with pytest.raises(ParameterError, match="threads=0"):
-        model.fit(text)
+        model.fit(*text)
 
 
 def test_not_fitted(small, tmp_path):
@@ -92,24 +92,29 @@ def test_not_fitted(small, tmp_path):
 
 
 def test_fit_returns_self(small, text):
-    assert small.fit(text) is small
+    assert small.fit(*text) is small
+
+
+def simple(model):
+    """The parameters that are no models."""
+    return {name: value for name, value in model.get_params().items() if model.parameters[name].kind is not object}
 
 
 def test_save_and_load(small, text, tmp_path):
-    small.fit(text).save(tmp_path / "m.fe")
+    small.fit(*text).save(tmp_path / "m.fe")
     again = fe.load(tmp_path / "m.fe")
-    assert type(again) is type(small) and again.get_params() == small.get_params()
+    assert type(again) is type(small) and simple(again) == simple(small)
     assert again.history == small.history and same(again, small)
 
 
 def test_io_save_takes_it(small, text, tmp_path):
-    fe.io.save(small.fit(text), tmp_path / "m.fe")
+    fe.io.save(small.fit(*text), tmp_path / "m.fe")
     assert same(fe.load(tmp_path / "m.fe"), small)
 
 
 def test_damaged_files_are_refused(small, text, tmp_path):
     """Truncations and overwritten bytes: FormatError, or a model that can be saved again; never anything else."""
-    small.fit(text).save(tmp_path / "m.fe")
+    small.fit(*text).save(tmp_path / "m.fe")
     whole = (tmp_path / "m.fe").read_bytes()
     random = np.random.default_rng(0)
     refused = 0
@@ -135,21 +140,21 @@ def test_damaged_files_are_refused(small, text, tmp_path):
 @pytest.mark.parametrize("name", ["params", "history"])
 @pytest.mark.parametrize("value", ["5", "[1]", "[" * 10_000, "", '{"nonsense": 1}', '{"threads": 0}'])
 def test_hostile_texts_are_refused(small, text, name, value, tmp_path):
-    tensors, meta = small.fit(text).to_native()
+    tensors, meta = small.fit(*text).to_native()
     native.write(tmp_path / "m.fe", tensors, meta | {name: value})
     with pytest.raises(FormatError, match=r"m\.fe"):
         fe.load(tmp_path / "m.fe")
 
 
 def test_silent(small, text, capsys):
-    small.fit(text)
+    small.fit(*text)
     assert capsys.readouterr().out == ""
 
 
 def test_without_vectors_is_said(small, text, tmp_path):
     if hasattr(type(small), "wv"):
         pytest.skip("this one has vectors")
-    small.fit(text).save(tmp_path / "m.fe")
+    small.fit(*text).save(tmp_path / "m.fe")
     with pytest.raises(ParameterError, match=r"no word vectors: save it with the ending \.fe"):
         fe.io.save(small, tmp_path / "m.txt")
     with pytest.raises(FormatError, match=r"m\.fe: holds a .* no word vectors"):

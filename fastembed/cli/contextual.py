@@ -1,0 +1,124 @@
+"""``embed``: a vector for every word in its sentence, or one for the sentence, from a contextual model."""
+
+import contextlib
+import itertools
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import click
+import numpy as np
+
+from ..errors import FastembedError
+from .outputs import check_output, written
+from .program import Verb
+
+ENDINGS = {
+    ".npz": "an array for each line, under its number from 0 (numpy.load)",
+    ".hdf5": "the same in HDF5, as bilm-tf's programs write it (needs h5py)",
+    ".npy": "with --pool: one matrix, a row for each line",
+}
+BLOCK = 1024  # lines that are embedded at a time
+
+
+@click.command(
+    cls=Verb,
+    no_args_is_help=True,
+    epilog="\b\nOUT's ending says what is written:\n" + "\n".join(f"  {e:6s} {text}" for e, text in ENDINGS.items()),
+)
+@click.argument("model")
+@click.argument("text")
+@click.option("-o", "--out", required=True, help="File to write.")
+@click.option("--layers", default="all", show_default=True, help="all, mix (their average) or the number of one.")
+@click.option("--pool", is_flag=True, help="One vector for each line: the mean of its words'.")
+def embed(model, text, out, layers, pool):
+    """Vectors of the words of each line of TEXT, or of - for standard input; empty lines give empty arrays.
+
+    MODEL is a contextual model: a .fe file, a folder with config.json and model.safetensors (BERT), or one with
+    options.json and weights.hdf5 (ELMo).
+    """
+    if pool and layers == "all":
+        layers = "mix"
+    path = check_output(out, (".npy",) if pool else (".npz", ".hdf5"))
+    opened, start = load_contextual(model), time.perf_counter()
+    layers = int(layers) if layers.lstrip("-").isdigit() else layers
+    count = 0
+    with _writer(path) as add:
+        for block in _blocks(_lines(text)):
+            for states in opened.embed(block, layers=layers):
+                add(count, _mean(states) if pool else states)
+                count += 1
+        if not count:
+            raise FastembedError(f"{text}: there is no line to embed")
+    what = f"{count:,} vectors" if pool else f"{count:,} sentences"
+    written(path, f"{what} x {opened.width}", time.perf_counter() - start)
+
+
+def load_contextual(path):
+    """The contextual model in a file or a folder."""
+    from .. import models
+    from ..io import load
+
+    folder = Path(path)
+    if (folder / "config.json").exists():
+        return models.get("bert").load(path)
+    if (folder / "options.json").exists():
+        return models.get("elmo").load(folder / "options.json", folder / "weights.hdf5")
+    if folder.is_dir():
+        raise FastembedError(f"{path}: a folder without config.json (BERT) or options.json (ELMo)")
+    model = load(path)
+    if not hasattr(model, "embed"):
+        raise FastembedError(f"{path}: holds {type(model).__name__}, not a contextual model")
+    return model
+
+
+def _mean(states):
+    return states.mean(0) if len(states) else np.zeros(states.shape[1], states.dtype)
+
+
+def _lines(text):
+    """Lines of a file or of standard input, without their ends."""
+    from ..io.source import read_lines
+
+    if text == "-":
+        return (line.rstrip("\r\n") for line in sys.stdin)
+    lines = list(read_lines(text))
+    return lines[:-1] if lines[-1] == "" else lines  # the last line's end begins no other
+
+
+def _blocks(lines):
+    lines = iter(lines)
+    return iter(lambda: list(itertools.islice(lines, BLOCK)), [])
+
+
+@contextlib.contextmanager
+def _writer(path):
+    """A function (number, array) that adds an array to a file, which is there when all are in it."""
+    from ..io.atomic import atomic_write
+
+    if path.suffix == ".hdf5":
+        with atomic_write(path, "w+b") as file, _hdf5(file) as datasets:
+            yield lambda number, array: datasets.create_dataset(str(number), data=array)
+    elif path.suffix == ".npy":
+        rows = []
+        yield lambda number, array: rows.append(array)
+        if rows:
+            with atomic_write(path) as file:
+                np.save(file, np.stack(rows))
+    else:
+        with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
+
+            def add(number, array):
+                with archive.open(f"{number}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, array)
+
+            yield add
+
+
+def _hdf5(file):
+    try:
+        import h5py
+    except ImportError:
+        raise FastembedError('.hdf5 needs h5py: pip install "fastembed-trainer[hdf5]"') from None
+    return h5py.File(file, "w")

@@ -1,0 +1,75 @@
+"""``fastembed embed``, with a model that needs no training."""
+
+import numpy as np
+import pytest
+from command import done, refused, run
+
+import fastembed as fe
+from fastembed import io
+from fastembed.models.contextual import ContextualModel
+
+
+class Lengths(ContextualModel):
+    """Two layers: the length of a word, and its place."""
+
+    depth, width = 2, 3
+
+    def _tokens(self, sentence):
+        return sentence.split()
+
+    def _states(self, batch):
+        return [
+            np.stack([[[len(word)] * 3 for word in words], [[place] * 3 for place in range(len(words))]])
+            .reshape(2, -1, 3)
+            .astype(np.float32)
+            for words in batch
+        ]
+
+
+@pytest.fixture
+def text(tmp_path, monkeypatch):
+    real = io.load
+    monkeypatch.setattr(io, "load", lambda path: Lengths() if str(path) == "model" else real(path))
+    (tmp_path / "t.txt").write_text("a bbb\n\nccc a\n")
+    return tmp_path / "t.txt"
+
+
+def test_all_layers_of_every_line(text, tmp_path):
+    assert "3 sentences x 3" in done(run("embed", "model", str(text), "-o", str(tmp_path / "o.npz")))
+    arrays = np.load(tmp_path / "o.npz")
+    assert list(arrays) == ["0", "1", "2"] and arrays["1"].shape == (2, 0, 3)
+    assert arrays["2"].tolist() == [[[3] * 3, [1] * 3], [[0] * 3, [1] * 3]]
+
+
+def test_hdf5(text, tmp_path):
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+    done(run("embed", "model", str(text), "-o", str(tmp_path / "o.hdf5"), "--layers", "-1"))
+    with h5py.File(tmp_path / "o.hdf5") as file:
+        assert sorted(file) == ["0", "1", "2"] and file["2"][:].tolist() == [[0] * 3, [1] * 3]
+
+
+def test_one_vector_a_line_from_standard_input(text, tmp_path):
+    out = str(tmp_path / "o.npy")
+    done(run("embed", "model", "-", "-o", out, "--pool", "--layers", "0", stdin="a bbb\n\nxx"))
+    assert np.load(tmp_path / "o.npy").tolist() == [[2] * 3, [0] * 3, [2] * 3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("model", "t.txt", "-o", "o.txt"), 2, "must end in one of .npz, .hdf5"),
+        (("model", "t.txt", "-o", "o.npz", "--pool"), 2, "must end in one of .npy"),
+        (("model", "t.txt", "-o", "o.npz", "--layers", "2"), 2, "layers=2: give"),
+        (("model", "t.txt", "-o", "o.npz", "--layers", "x"), 2, "layers='x': give"),
+        (("model", "none.txt", "-o", "o.npz"), 1, "none.txt"),
+        (("vectors.safetensors", "t.txt", "-o", "o.npz"), 1, "not a contextual model"),
+        ((".", "t.txt", "-o", "o.npz"), 1, "a folder without config.json"),
+        (("model", "empty.txt", "-o", "o.npz"), 1, "empty"),
+    ],
+)
+def test_what_cannot_be(text, tmp_path, monkeypatch, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    fe.KeyedVectors(["a"], np.ones((1, 2), np.float32)).save("vectors.safetensors")
+    (tmp_path / "empty.txt").write_text("")
+    refused(run("embed", *arguments), code, message)
+    assert not list(tmp_path.glob("o.*")) and not list(tmp_path.glob(".*.tmp"))
