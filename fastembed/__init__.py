@@ -31,6 +31,8 @@ _NAMES = {  # public name -> module that has it
     "NNLM": ".models.nnlm",
     "ELMoTagger": ".models.heads",
     "ELMoClassifier": ".models.heads",
+    "BERT": ".models.bert",
+    "Pieces": ".pieces",
     "OneHotEncoder": ".models.onehot",
     "CountVectorizer": ".models.counts",
     "TfidfVectorizer": ".models.tfidf",

@@ -141,6 +141,15 @@ class Pieces:
         """The text of a tokenizer.json."""
         return self.tokenizer.to_str()
 
+    def rules(self):
+        """The rules of cutting under the names of a tokenizer_config.json, as far as they are BERT's."""
+        normalizer = parsed(self.to_json()).get("normalizer")
+        if not isinstance(normalizer, dict) or normalizer.get("type") != "BertNormalizer":
+            return {}
+        names = {"do_lower_case": "lowercase", "strip_accents": "strip_accents"}
+        names["tokenize_chinese_chars"] = "handle_chinese_chars"
+        return {name: normalizer[own] for name, own in names.items()}
+
     # -- using it
 
     def encode(self, texts):

@@ -51,9 +51,11 @@ class Softmax:
         """The optimiser's step, which ``optimizer.begin`` has begun, block by block."""
         self._back_weights(optimizer.rule, *((self.params[name], *optimizer.kept_for(name)) for name in self.names))
 
-    def gradients(self):
-        """List of (name, None, array)."""
-        made = [np.empty_like(array) for array in self.tape[2:4]]
+    def gradients(self, into=None):
+        """List of (name, None, array); ``into`` : mapping from name to the arrays to set, None makes new ones."""
+        made = (
+            [np.empty_like(array) for array in self.tape[2:4]] if into is None else [into[name] for name in self.names]
+        )
         self._back_weights(None, *((array, array[:0], array[:0]) for array in made))
         return [(name, None, array) for name, array in zip(self.names, made, strict=True)]
 
