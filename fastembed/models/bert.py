@@ -125,8 +125,10 @@ class BERT(PiecedModel, Trained):
 
         seed : what is hidden depends on it.
         """
+        self._fitted(self.pieces)
+        self._check_head()
         corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)
-        trainer = MaskedTrainer(self, *piece_ids(self._fitted(self.pieces), corpus.encode()), held_out=0)
+        trainer = MaskedTrainer(self, *piece_ids(self.pieces, corpus.encode()))
         return trainer.judged(trainer.numbers, (int(seed),))
 
     def _begin(self, corpus, pieces, mark, resume):

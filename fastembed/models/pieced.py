@@ -76,8 +76,7 @@ class PiecedModel(ContextualModel):
         Raises ParameterError where the model has no head to say it or the text has no [MASK].
         """
         sizes, mask = self.sizes, self.pieces.ids["mask"]
-        if "head" not in self.params or mask is None:
-            raise ParameterError("this model has no head for hidden words: it was loaded without one; fit(resume=True)")
+        self._check_head()
         [(ids, _)] = self._rows([text], False)
         places = np.flatnonzero(ids == mask)
         if not len(places):
@@ -90,6 +89,12 @@ class PiecedModel(ContextualModel):
             [(self.pieces.tokens[k], float(np.exp(row[k]))) for k in which]
             for row, which in zip(logs, best.tolist(), strict=True)
         ]
+
+    def _check_head(self):
+        if "head" not in self.params or self.pieces.ids["mask"] is None:
+            raise ParameterError(
+                "this model has no head for hidden words: the folder has none; fit(resume=True) adds it"
+            )
 
     def _states(self, batch):
         """A list of (L + 1, T, D) of rows of ids."""

@@ -13,6 +13,10 @@ SMALL = {  # a model takes those that it has
     "bucket": 500,
     "n_components": 3,
     "threads": 1,
+    "layers": 1,
+    "heads": 2,
+    "vocab_size": 40,
+    "max_length": 16,
 }
 
 
