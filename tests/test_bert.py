@@ -12,7 +12,7 @@ pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 import tiny_bert  # noqa: E402
 
 from fastembed.models.callbacks import STOP  # noqa: E402
-from fastembed.models.pretraining import WarmUp, piece_ids  # noqa: E402
+from fastembed.models.pretraining import WarmUp, piece_counts, piece_ids  # noqa: E402
 from fastembed.nn import masked  # noqa: E402
 from fastembed.nn.attention import EncoderSizes  # noqa: E402
 from fastembed.nn.masking import Masking, Sequences  # noqa: E402
@@ -139,7 +139,7 @@ def test_without_a_head(tmp_path):
 
 def test_saved_for_transformers(loaded, tmp_path):
     loaded.save(tmp_path / "again")
-    again = fe.BERT.load(tmp_path / "again")
+    again = fe.load(tmp_path / "again")
     assert np.array_equal(again.params.flat, loaded.params.flat)
     assert again.get_params() | {"threads": 1} == loaded.get_params()
 
@@ -263,12 +263,13 @@ def test_pieces_of_a_corpus_are_those_of_its_lines(monkeypatch):
     ids, offsets = piece_ids(pieces, encoded)
     wanted, ends = pieces.encode(encoded.lines())
     assert np.array_equal(ids, wanted) and np.array_equal(offsets, np.unique(ends))
+    assert np.array_equal(piece_counts(pieces, encoded), np.bincount(ids, minlength=len(pieces)))
 
 
 def test_gradients():
     """Both heads and the tied embeddings, against central differences in double precision."""
     sizes = EncoderSizes(14, 12, 2, width=6, layers=1, heads=2, inner=8, dtype=np.float64)
-    params = masked.begin(sizes, masked.PARTS, (1,))
+    params = masked.begin(sizes, masked.PARTS, (1,), np.ones(14))
     random = np.random.default_rng(2)
     params.flat[:] += random.normal(0, 0.3, params.flat.shape)
     masking = Masking(2, 3, 4, np.arange(5, 14, dtype=np.int32), np.zeros(14, bool), room=12, share=0.3, pairs=True)

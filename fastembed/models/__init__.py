@@ -54,6 +54,11 @@ def from_arpa(path, contents):
     return get("ngram").from_arpa(path, contents)
 
 
+def from_folder(path):
+    """The BERT in a folder with config.json (fastembed.io.hf)."""
+    return get("bert").load(path)
+
+
 def from_native(path, tensors, meta):
     """The model of a native file (fastembed.io.native), ready to use or to train further.
 

@@ -19,7 +19,7 @@ from ..pieces import SPECIAL, Pieces
 from .callbacks import Callbacks
 from .parameters import Choice, Real, Switch, Whole
 from .pieced import PiecedModel
-from .pretraining import MaskedTrainer, WarmUp, piece_ids
+from .pretraining import MaskedTrainer, WarmUp, piece_counts, piece_ids
 from .progress import Progress
 from .static import Trained
 from .training import Checkpoint, Loop, Position, fingerprint, place_of, position_of
@@ -150,7 +150,7 @@ class BERT(PiecedModel, Trained):
             if self.optimizing is not None:
                 optimizing.restore(self.optimizing.tensors())
         else:
-            params = masked.begin(sizes, parts, (self.seed, 0))
+            params = masked.begin(sizes, parts, (self.seed, 0), piece_counts(pieces, corpus.encode()))
             for name in old or ():
                 params[name][:] = old[name]
             optimizing = self._optimizer(params)

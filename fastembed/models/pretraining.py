@@ -44,6 +44,12 @@ def piece_ids(pieces, encoded):
     return ids, np.unique(ends[encoded.offsets])
 
 
+def piece_counts(pieces, encoded):
+    """How often each piece (V,) occurs in a text."""
+    ids, bounds = pieces.encode(encoded.vocab.words)
+    return np.bincount(ids, np.repeat(encoded.vocab.counts, np.diff(bounds)), len(pieces))
+
+
 class MaskedTrainer:
     """What Loop wants: batches of sequences as chunks. Each step is shared among threads; the loop itself needs one.
 

@@ -27,10 +27,11 @@ def shapes(sizes, parts=("head",)):
     return found
 
 
-def begin(sizes, parts, key):
-    """New Params: matrices normal with deviation 0.02, LayerNorms 1, biases 0.
+def begin(sizes, parts, key, counts):
+    """New Params: matrices normal with deviation 0.02, LayerNorms 1, biases 0, but those of pieces the logarithms of
+    their frequencies.
 
-    key : tuple of whole numbers, of the random stream.
+    key : tuple of whole numbers, of the random stream. counts : (n,) of each piece in the text, n <= V.
     """
     params, random = Params(shapes(sizes, parts), sizes.dtype), np.random.default_rng(key)
     for name, array in params.items():
@@ -38,6 +39,9 @@ def begin(sizes, parts, key):
             array[:] = random.standard_normal(array.shape, np.float32) * np.float32(DEVIATION)
         elif name.endswith("norm"):
             array[:] = 1
+    if "head" in parts:
+        seen = np.maximum(np.pad(counts, (0, sizes.vocab - len(counts))), 0.5)
+        params["output.bias"][:] = np.log(seen / seen.sum())
     return params
 
 
