@@ -106,9 +106,11 @@ class WordWindows:
     def _vector(self, word):
         if word not in self.wv and self.lowercase and word.lower() in self.wv:
             word = word.lower()
+        if word not in self.wv and self.wv.subwords is None:
+            return None
         try:
             return self.wv[word]
-        except KeyError:
+        except KeyError:  # a word without n-grams
             return None
 
 
