@@ -76,7 +76,8 @@ def attention_back(d, qkv, p, heads, kept=1.0):
 class Plain:
     """The encoder of one sentence; p is a mapping of parameters, sizes an EncoderSizes.
 
-    masks : what dropout multiplies, or 1, by the names "embeddings", "{l}.attention", "{l}.attention.output", "{l}.outer".
+    masks : what dropout multiplies with, by the names "embeddings", "{l}.attention", "{l}.attention.output",
+        "{l}.outer"; nothing where there is none.
     """
 
     def __init__(self, sizes, p, masks=None):
