@@ -57,7 +57,7 @@ class MaskedModel:
     def __init__(self, sizes, params, threads=1):
         self.sizes, self.params, self.threads = sizes, params, threads
         self.encoder = Encoder(sizes, params, threads)
-        self.head = Transform(params, activation=sizes.activation, epsilon=sizes.epsilon, threads=threads)
+        self.head = Transform(params, activation=sizes.activation, epsilon=sizes.epsilon)
         self.softmax = Softmax(params, ("embeddings.words", "output.bias"), threads)
         self.grads = None
 
