@@ -12,6 +12,8 @@ from .peers import external, installed, missing
 from .results import OURS, save
 from .runner import BenchError
 
+LONG = ("quality", "history")  # cases that train for long, so only where they are asked for
+
 
 @dataclass
 class Context:
@@ -61,7 +63,9 @@ def whole(text):
 def parser():
     """The command line."""
     make = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
-    make.add_argument("cases", nargs="*", metavar="CASE[:PART]", help="all but quality if none is given; see --list")
+    make.add_argument(
+        "cases", nargs="*", metavar="CASE[:PART]", help="all but quality and history if none is given; see --list"
+    )
     make.add_argument("--list", action="store_true", help="list cases, parts and peers, and stop")
     make.add_argument("--corpus", metavar="FILE", help="plain text, .xz, .gz or .bz2")
     make.add_argument("--megabytes", type=float, default=20, help="how much of the corpus (20; 0: all)")
@@ -80,7 +84,7 @@ def parser():
 def selected(names, quality):
     """(case, part) pairs for the names on the command line; with --quality the same parts of the quality case too."""
     if not names:
-        names = ["quality:sg-ns"] if quality else [name for name in CASES if name != "quality"]
+        names = ["quality:sg-ns"] if quality else [name for name in CASES if name not in LONG]
     elif quality:
         parts = [name.partition(":")[2] for name in names if name.startswith("word2vec")]
         names = [*names, *(f"quality:{part}" if part else "quality" for part in parts or ["sg-ns"])]

@@ -124,6 +124,34 @@ def labelled_sentences():
     return [(kind, line) for kind, path in files for line in path.read_text(encoding="latin-1").splitlines()]
 
 
+def sentences():
+    """The text in sentences if the common data are there, else the sample that ships with the package."""
+    large = shared() / "corpora" / "enwiki18-lm" / "train.txt.xz"
+    return large if large.exists() else default_corpus()
+
+
+def treebank():
+    """{"train": path, "test": path} of parts of speech; empty if they are not there."""
+    folder = shared() / "eval" / "contextual" / "UD_English-EWT"
+    paths = {part: folder / f"en_ewt-ud-{part}.conllu" for part in ("train", "test")}
+    return {part: str(path) for part, path in paths.items()} if all(map(Path.exists, paths.values())) else {}
+
+
+def senses(limit):
+    """{word: {"train": [...], "test": [...]}}, at most ``limit`` (sentence, place of the word, sense) in each."""
+    found = {}
+    for folder in sorted((shared() / "eval" / "contextual" / "CoarseWSD-20").glob("*/")):
+        parts = {}
+        for part in ("train", "test"):
+            lines = (folder / f"{part}.data.txt").read_text().splitlines()
+            gold = (folder / f"{part}.gold.txt").read_text().split()
+            rows = [(sentence, int(place), sense) for (place, sentence), sense in
+                    zip((line.split("\t", 1) for line in lines), gold, strict=True)]  # fmt: skip
+            parts[part] = rows[:: max(1, len(rows) // limit)][:limit]
+        found[folder.name] = parts
+    return found
+
+
 def evaluation_sets():
     """Paths of the evaluation files by short name; only those that are there."""
     folder = shared() / "eval"

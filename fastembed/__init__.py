@@ -29,6 +29,7 @@ _NAMES = {  # public name -> module that has it
     "TruncatedSVD": ".models.truncated",
     "NGramLM": ".models.ngram",
     "NNLM": ".models.nnlm",
+    "RNNLM": ".models.rnnlm",
     "ELMoTagger": ".models.heads",
     "ELMoClassifier": ".models.heads",
     "BERT": ".models.bert",

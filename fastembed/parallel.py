@@ -41,8 +41,12 @@ def run(work, job, threads=None, progress=None):
     progress : callable(job) or None; called in the main thread about 20 times a second and once at the end.
 
     Any exception (Ctrl-C, an error in a worker or in ``progress``) stops the job, waits for the workers and is
-    raised again; of several worker errors the first wins.
+    raised again; of several worker errors the first wins. Ctrl-C reaches the main thread alone, so elsewhere one worker
+    needs no thread of its own.
     """
+    threads = check_threads(threads)
+    if threads == 1 and progress is None and threading.current_thread() is not threading.main_thread():
+        return work(job, 0)
     errors, pending = [], threading.Semaphore(0)
 
     def body(number):
@@ -54,7 +58,7 @@ def run(work, job, threads=None, progress=None):
         finally:
             pending.release()
 
-    names = [f"fastembed-{number}" for number in range(check_threads(threads))]
+    names = [f"fastembed-{number}" for number in range(threads)]
     crew = [threading.Thread(target=body, args=(n,), name=name, daemon=True) for n, name in enumerate(names)]
     try:
         for thread in crew:
@@ -65,6 +69,7 @@ def run(work, job, threads=None, progress=None):
         _join([thread for thread in crew if thread.ident is not None])
     if errors:
         raise errors[0]
+    return None
 
 
 def share(work, chunks, threads):

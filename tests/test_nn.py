@@ -7,7 +7,7 @@ from fastembed.errors import TrainingError
 from fastembed.nn import SGD, AdaGrad, Adam, Params
 from fastembed.nn.batches import Windows
 from fastembed.nn.layers import dropout_mask, grouped
-from fastembed.nn.optim import clip_scale, norm
+from fastembed.nn.optim import Guard, clip_scale, norm
 
 SHAPES = {"a": (3, 5), "b": (7,), "c": (40_000,)}
 
@@ -112,6 +112,24 @@ def test_norms_and_clipping():
     assert clip_scale([np.zeros(3)], 1.0) == 1
     with pytest.raises(TrainingError, match="smaller lr"):
         clip_scale([np.float32([np.nan])], 1.0)
+
+
+def test_steps_that_overflow_are_left_out_but_not_for_ever():
+    guard, good, bad = Guard(limit=2.0, patience=2), [np.float32([3, 4])], [np.float32([1, np.nan])]
+    assert [guard.scale(arrays) for arrays in (good, bad, bad, good, bad)] == [0.4, None, None, 0.4, None]
+    assert guard.skipped == 3 and guard.scale(bad) is None
+    with pytest.raises(TrainingError, match="3 steps in a row"):
+        guard.scale(bad)
+    free = Guard()
+    assert free.scale(good) == 1 and free.scale(bad) is None
+
+
+def test_adagrad_may_start_with_a_sum():
+    params = Params({"w": (2,)})
+    optimizer = AdaGrad(params, initial=1.0)
+    optimizer.begin(0.5)
+    optimizer.dense("w", np.float32([3, 0]))
+    assert params["w"].tolist() == pytest.approx([-1.5 / np.sqrt(10), 0])
 
 
 def test_grouped():

@@ -64,6 +64,15 @@ def test_full_is_numpy():
     np.testing.assert_allclose(losses(one), -full_logprobs(params)[np.arange(B), TARGETS], rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["full", "tree"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_losses_alone_are_those_of_forward(kind, threads):
+    one, _ = layer(kind, threads=threads)
+    found = one.losses(INPUTS, TARGETS)
+    assert (found == one.forward(INPUTS, TARGETS)).all()
+    assert kind == "tree" or one.scratch.room["block"].size < one.scratch.room["exponentials"].size
+
+
 def test_tree_is_a_distribution():
     one, params = layer("tree")
     logs = one.logprobs(INPUTS @ params["output"].T + params["output.bias"])

@@ -5,12 +5,14 @@ from . import (
     evaluate,
     fasttext,
     glove,
+    history,
     ingest,
     ngram,
     nnlm,
     peak,
     quality,
     recurrent,
+    rnnlm,
     svd,
     tfidf,
     vectors,
@@ -28,10 +30,12 @@ CASES = {
     "ngram": ngram,
     "nnlm": nnlm,
     "recurrent": recurrent,
+    "rnnlm": rnnlm,
     "vectors": vectors,
     "evaluate": evaluate,
     "sgns-peak": peak,
     "quality": quality,
+    "history": history,
 }
 
 GROUPS = {"counts": ("tfidf", "cooccur")}  # names for several cases

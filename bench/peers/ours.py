@@ -339,7 +339,7 @@ def nnlm_batches(job):
 def nnlm(job):
     """Train on the first batches, of which all but two are timed."""
     from fastembed import NNLM, blas
-    from fastembed.models.nnlm import target_counts
+    from fastembed.models.neural import target_counts
     from fastembed.nn.feedforward import Network, Shape
     from fastembed.nn.optim import OPTIMIZERS
 

@@ -10,6 +10,7 @@ taken at once.
 from cython cimport floating
 from libc.math cimport exp, log
 from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memset
 
 from fastembed._core cimport simd
 from fastembed._core.blas cimport Matrix, gemm, matrix, turned
@@ -29,16 +30,17 @@ cdef inline int64_t upto(int64_t first, int64_t size, int64_t n) noexcept nogil:
     return size if first + size < n else n - first
 
 
-def scores(Job job, const floating[:, ::1] inputs, const floating[:, ::1] weights, const floating[::1] bias,
-           const int32_t[::1] targets, floating[:, :, ::1] out, floating[:, ::1] peaks, floating[:, ::1] sums,
-           floating[::1] own):
+def scores(Job job, int64_t worker, const floating[:, ::1] inputs, const floating[:, ::1] weights,
+           const floating[::1] bias, const int32_t[::1] targets, floating[:, :, ::1] out, floating[:, ::1] peaks,
+           floating[:, ::1] sums, floating[::1] own):
     """A block of the vocabulary is a chunk.
 
     inputs (B, K), weights (V, K), bias (V,), targets (B,)  # in
-    out (blocks, B, block + GAP): e^(score - peak); peaks, sums (blocks, B) of each row in each block; own (B,): the
-    targets' scores  # out
+    out (blocks, B, block + GAP): e^(score - peak), or (workers, B, block + GAP) if nobody needs them afterwards; peaks,
+    sums (blocks, B) of each row in each block; own (B,): the targets' scores  # out
     """
-    cdef int64_t chunk, first, width, row, batch = inputs.shape[0], size = inputs.shape[1]
+    cdef int64_t chunk, place, first, width, row, batch = inputs.shape[0], size = inputs.shape[1]
+    cdef bint kept = out.shape[0] == peaks.shape[0]
     cdef int64_t stride = out.shape[2], block_width = stride - MORE
     cdef Matrix x = matrix(<floating *> &inputs[0, 0], batch, size, size), block
     cdef floating *line
@@ -47,12 +49,12 @@ def scores(Job job, const floating[:, ::1] inputs, const floating[:, ::1] weight
             chunk = fe_job_take(&job.c)
             if chunk < 0:
                 break
-            first = chunk * block_width
+            first, place = chunk * block_width, chunk if kept else worker
             width = upto(first, block_width, weights.shape[0])
             block = matrix(<floating *> &weights[first, 0], width, size, size)
-            gemm(1, x, turned(block), 0, matrix(&out[chunk, 0, 0], batch, width, stride))
+            gemm(1, x, turned(block), 0, matrix(&out[place, 0, 0], batch, width, stride))
             for row in range(batch):
-                line = &out[chunk, row, 0]
+                line = &out[place, row, 0]
                 if first <= targets[row] < first + width:
                     own[row] = line[targets[row] - first] + bias[targets[row]]
                 sums[chunk, row] = softmax_row(line, &bias[first], width, &peaks[chunk, row])
@@ -79,14 +81,15 @@ def losses(const floating[:, ::1] peaks, const floating[:, ::1] sums, const floa
 
 def back_inputs(Job job, const floating[:, ::1] weights, const int32_t[::1] targets, double scale,
                 floating[:, :, ::1] out, const floating[:, ::1] peaks, const floating[:, ::1] sums,
-                floating[:, ::1] gradient):
+                floating[:, ::1] gradient, floating[:, ::1] columns):
     """ROWS rows are a chunk.
 
     weights (V, K), targets (B,), peaks, sums (blocks, B)  # in
     out (blocks, B, block + GAP): what ``scores`` left -> scale (p - [target])  # in and out
-    gradient (B, K) of the inputs: out W  # out
+    gradient (B, K) of the inputs: out W; columns (chunks, V): sums of out's rows of each chunk  # out
     """
     cdef int64_t chunk, first, rows, row, block, width, k, size = weights.shape[1]
+    cdef floating *total
     cdef int64_t stride = out.shape[2], block_width = stride - MORE
     cdef double norms[TALL]
     cdef floating factor
@@ -102,24 +105,35 @@ def back_inputs(Job job, const floating[:, ::1] weights, const int32_t[::1] targ
                 norms[row] = normaliser(peaks, sums, first + row)
             for block in range(out.shape[0]):
                 width = upto(block * block_width, block_width, weights.shape[0])
+                total = &columns[chunk, block * block_width]
+                memset(total, 0, width * sizeof(floating))
                 for row in range(rows):
                     line = &out[block, first + row, 0]
                     factor = <floating> (scale * exp(peaks[block, first + row] - norms[row]))
-                    for k in range(width):
-                        line[k] *= factor
+                    scaled(line, factor, width, total)
                     k = targets[first + row] - block * block_width
                     if 0 <= k < width:
                         line[k] -= <floating> scale
+                        total[k] -= <floating> scale
                 gemm(1, matrix(&out[block, first, 0], rows, width, stride),
                      matrix(<floating *> &weights[block * block_width, 0], width, size, size), block > 0,
                      matrix(&gradient[first, 0], rows, size, size))
 
 
+cdef inline void scaled(floating *line, floating factor, int64_t width, floating *total) noexcept nogil:
+    """line (width,) *= factor; total (width,) += line"""
+    cdef int64_t k
+    for k in range(width):
+        line[k] *= factor
+        total[k] += line[k]
+
+
 def back_weights(Job job, int64_t worker, const floating[:, ::1] inputs, const floating[:, :, ::1] out,
-                 floating[:, :, ::1] scratch, Rule rule, weights, bias):
+                 const floating[:, ::1] columns, floating[:, :, ::1] scratch, Rule rule, weights, bias):
     """A block of the vocabulary is a chunk: the gradients of its weights and biases, and the optimiser's step.
 
-    inputs (B, K); out (blocks, B, block + GAP), from ``back_inputs``  # in;  scratch (workers, block, K + 1)
+    inputs (B, K); out (blocks, B, block + GAP) and columns (_, V), from ``back_inputs``  # in
+    scratch (workers, block, K + 1)
     weights, bias: (values, means, squares), each (V, K) and (V,), means and squares perhaps empty  # in and out
     Without a rule the values become the gradients.
     """
@@ -143,7 +157,7 @@ def back_weights(Job job, int64_t worker, const floating[:, ::1] inputs, const f
             gemm(1, turned(matrix(<floating *> &out[chunk, 0, 0], inputs.shape[0], width, stride)),
                  matrix(<floating *> &inputs[0, 0], inputs.shape[0], size, size), 0,
                  matrix(gradient, width, size, size))
-            column_sums(&out[chunk, 0, 0], inputs.shape[0], width, stride, gradients)
+            added_up(columns, first, width, gradients)
             if not keep:
                 slots[0] = &matrix_means[first, 0] if matrix_means.shape[0] else NULL
                 slots[1] = &matrix_squares[first, 0] if matrix_squares.shape[0] else NULL
@@ -153,11 +167,11 @@ def back_weights(Job job, int64_t worker, const floating[:, ::1] inputs, const f
                 optimise(how, gradients, &values[first], slots, width)
 
 
-cdef void column_sums(const floating *block, int64_t rows, int64_t width, int64_t stride, floating *out) noexcept nogil:
-    """block (rows, width), each row ``stride`` behind the one before  # in;  out (width,)  # out"""
+cdef void added_up(const floating[:, ::1] rows, int64_t first, int64_t width, floating *out) noexcept nogil:
+    """out (width,): the sum of the rows' numbers from ``first`` on  # out"""
     cdef int64_t row, k
     for k in range(width):
-        out[k] = block[k]
-    for row in range(1, rows):
+        out[k] = rows[0, first + k]
+    for row in range(1, rows.shape[0]):
         for k in range(width):
-            out[k] += block[row * stride + k]
+            out[k] += rows[row, first + k]

@@ -17,6 +17,7 @@ MODELS = {  # name -> (family, module, class)
     "tfidf": ("counts", "tfidf", "TfidfVectorizer"),
     "ngram": ("language", "ngram", "NGramLM"),
     "nnlm": ("language", "nnlm", "NNLM"),
+    "rnnlm": ("language", "rnnlm", "RNNLM"),
     "bert": ("contextual", "bert", "BERT"),
     "elmo-tagger": ("heads", "heads", "ELMoTagger"),
     "elmo-classifier": ("heads", "heads", "ELMoClassifier"),

@@ -190,15 +190,14 @@ class LanguageModel(Estimator):
         if not 0 <= temperature < np.inf:
             raise ParameterError(f"temperature={temperature!r}: give a finite number of at least 0")
         random = np.random.default_rng(seed)
-        ids = [BOS, *self._ids(self._words(context))]
-        first = len(ids)
-        while len(ids) - first < length:
-            logprobs = np.array(self._next(np.array([ids], np.int32))[0], np.float64)
-            word = _drawn(logprobs, temperature, random)
+        drawn, word = [], None
+        walk = self._walk([BOS, *self._ids(self._words(context))])
+        while len(drawn) < length:
+            word = _drawn(np.array(walk.send(word), np.float64), temperature, random)
             if word == EOS:
                 break
-            ids.append(word)
-        return ("" if self.unspaced else " ").join(self.vocab.words[k] for k in ids[first:])
+            drawn.append(word)
+        return ("" if self.unspaced else " ").join(self.vocab.words[k] for k in drawn)
 
     @property
     def unspaced(self):
@@ -296,6 +295,11 @@ class LanguageModel(Estimator):
         """The logarithms (1, V) of what follows a context."""
         ids = self._ids(self._words(context))
         return self._next(ids[None])
+
+    def _walk(self, ids):
+        """Generator: yields the logarithms (V,) of what follows ids; is sent the word that does, and so on."""
+        while True:
+            ids = [*ids, (yield self._next(np.array([ids], np.int32))[0])]
 
     def _blocks(self, ids, offsets):
         """(logprobs, where each sentence begins in them, first sentence) of a few sentences at a time."""

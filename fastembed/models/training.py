@@ -31,6 +31,7 @@ class Position:
     chunk_tokens: int = 0  # tokens of a chunk in the epoch under way
     loss: np.ndarray = field(default_factory=lambda: np.zeros(0))  # (chunks,) sums of -log p
     predictions: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))  # (chunks,)
+    carried: tuple = ()  # arrays (_, rows, units): states that the next chunk begins with
 
     def begin_epoch(self, chunks):
         """Forget the last epoch's figures, unless this one is under way; CorpusError if it is one of another corpus."""
@@ -149,6 +150,23 @@ class Schedule:
     def of_epoch(self, epoch):
         """What a trainer wants to know: (lr, min_lr, tokens before this epoch, tokens in all)."""
         return self.lr, self.min_lr, epoch * self.tokens, self.epochs * self.tokens
+
+
+@dataclass
+class Stepwise(Schedule):
+    """Learning rate: lr in the first ``after`` epochs, then ``decay`` times that of the epoch before."""
+
+    decay: float = 1.0
+    after: int = 1
+
+    def at(self, tokens):
+        """The learning rate after so many tokens."""
+        return self.of_epoch(int(min(tokens / self.tokens, self.epochs - 1)))[0]
+
+    def of_epoch(self, epoch):
+        """(lr, lr, 0, 1): it stays the same throughout an epoch."""
+        lr = self.lr * self.decay ** max(0, epoch + 1 - self.after)
+        return lr, lr, 0, 1
 
 
 class Loop:

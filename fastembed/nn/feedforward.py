@@ -1,17 +1,17 @@
 """The feed-forward network of a neural language model (Bengio, Ducharme, Vincent and Jauvin 2003)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from .layers import Embedding, Scratch, Tanh, dropout_mask
 from .optim import clip_scale
-from .params import Params
+from .params import Params, Settings
 from .softmax import NEVER, HierarchicalSoftmax, SampledSoftmax, Softmax, apply, tree_paths
 
 
 @dataclass(frozen=True)
-class Shape:
+class Shape(Settings):
     """What a Network is like; the names are NNLM's parameters."""
 
     context: int
@@ -22,11 +22,6 @@ class Shape:
     samples: int
     proposal: str
     dropout: float
-
-    @classmethod
-    def of(cls, model):
-        """That of an object with such attributes."""
-        return cls(**{field.name: getattr(model, field.name) for field in fields(cls)})
 
     def arrays(self, words):
         """Names and shapes of the parameters for a vocabulary of so many words, one of which is never predicted."""
@@ -115,7 +110,7 @@ class Network:
 
     def losses(self, contexts, words):
         """Exact losses (B,), without dropout."""
-        return self.exact.forward(self.features(contexts), words)
+        return self.exact.losses(self.features(contexts), words)
 
     def logprobs(self, contexts):
         """log p (B, V) of every word after each context, float64; -inf where it is never predicted."""

@@ -53,6 +53,27 @@ def grouped(ids):
     return unique, order, np.append(starts, len(ids)).astype(np.int64)
 
 
+def added(gradients, params):
+    """Gradients (name, rows or None, array) with one for each name: those of the same array are added up.
+
+    Rows of one list come once each; a whole array, if there is one, takes the rows' sums and is changed.
+    """
+    found = {}
+    for name, rows, array in sorted(gradients, key=lambda gradient: gradient[1] is not None):
+        if name not in found:
+            found[name] = (rows, array)
+        elif found[name][0] is None:
+            found[name][1][rows] += array
+        else:
+            first, before = found[name]
+            union = np.union1d(first, rows)
+            sums = np.zeros((len(union), *params[name].shape[1:]), array.dtype)
+            sums[np.searchsorted(union, first)] = before
+            sums[np.searchsorted(union, rows)] += array
+            found[name] = (union.astype(np.int32), sums)
+    return [(name, rows, array) for name, (rows, array) in found.items()]
+
+
 class Tanh:
     """y = tanh(x W + b); names of W (I, O) and b (O,)."""
 

@@ -80,14 +80,15 @@ class MaskedModel:
         if self.grads is None:
             self.grads = self.params.like()
         grads = self.grads
-        for name in ("words", "positions", "segments"):
+        for name in ("positions", "segments"):
             grads[f"embeddings.{name}"][:] = 0
         states, tape = self.encoder.forward(batch.ids, batch.offsets, batch.segments, keep=True, random=random)
         last, gradient = states[-1], np.zeros_like(states[-1])
         hidden = self.head.forward(last[batch.places])
         losses = self.softmax.forward(hidden, batch.targets)
         hidden_gradient = self.softmax.backward(1 / len(losses))
-        self.softmax.gradients(grads)
+        for name, _, array in self.softmax.gradients():
+            grads[name][:] = array
         gradient[batch.places] = self.head.backward(hidden_gradient, grads)
         pairs = None if batch.random is None else self._back_pairs(last, batch, gradient)
         self.encoder.backward(tape, gradient, grads)

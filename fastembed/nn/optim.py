@@ -95,9 +95,14 @@ class SGD(Optimizer):
 
 
 class AdaGrad(Optimizer):
-    """AdaGrad (Duchi, Hazan and Singer 2011): G += g^2, w -= lr g / (sqrt(G) + 1e-10)."""
+    """AdaGrad (Duchi, Hazan and Singer 2011): G += g^2, w -= lr g / (sqrt(G) + 1e-10), G = ``initial`` at first."""
 
     kind, kept, epsilon = "adagrad", ("squares",), 1e-10
+
+    def __init__(self, params, threads=1, initial=0.0):
+        super().__init__(params, threads)
+        if initial:
+            self.slots["squares"].flat[:] = initial
 
 
 class Adam(Optimizer):
@@ -162,3 +167,42 @@ def clip_scale(arrays, limit):
     if not math.isfinite(size):
         raise TrainingError(f"the norm of the gradients became {size}: numbers overflowed; use a smaller lr")
     return min(1.0, limit / max(size, 1e-30))
+
+
+class Guard:
+    """Limits the norm of the gradients step by step, and says which steps to leave out because they overflowed.
+
+    Parameters
+    ----------
+    limit : of the norm; None sets none, but overflow is noticed all the same.
+    patience : so many steps in a row may be left out.
+
+    Attributes
+    ----------
+    skipped : steps that were left out.
+
+    >>> guard = Guard(limit=1.0)
+    >>> guard.scale([np.float32([3, 4])]), guard.scale([np.float32([np.inf])]), guard.skipped
+    (0.2, None, 1)
+    """
+
+    def __init__(self, limit=None, patience=20):
+        self.limit, self.patience = limit, patience
+        self.skipped = self.running = 0
+
+    def scale(self, arrays):
+        """What the gradients of a step are multiplied by, for ``begin``; None if the step is to be left out.
+
+        Raises TrainingError once more than ``patience`` steps in a row had to be.
+        """
+        try:
+            scale = clip_scale(arrays, math.inf if self.limit is None else self.limit)
+        except TrainingError as error:
+            self.skipped, self.running = self.skipped + 1, self.running + 1
+            if self.running > self.patience:
+                raise TrainingError(
+                    f"{error} (so it was in {self.running} steps in a row, which were left out)"
+                ) from error
+            return None
+        self.running = 0
+        return scale

@@ -1,6 +1,7 @@
 """Params: the parameters of a network as named views of one flat array."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 import numpy as np
 
@@ -17,6 +18,7 @@ class Params(Mapping):
     ----------
     shapes : dict from name to shape, in the order of the buffer.
     dtype : float32, or float64 for gradient checks.
+    flat : the buffer, if it is there already.
 
     >>> params = Params({"weight": (2, 3), "bias": (3,)})
     >>> params["bias"][:] = 1
@@ -24,13 +26,13 @@ class Params(Mapping):
     (np.float32(3.0), (2, 3), ['weight', 'bias'])
     """
 
-    def __init__(self, shapes, dtype=np.float32):
+    def __init__(self, shapes, dtype=np.float32, flat=None):
         self.shapes = {name: tuple(map(int, shape)) for name, shape in shapes.items()}
         self.offsets, at = {}, 0
         for name, shape in self.shapes.items():
             self.offsets[name] = at
             at += simd.padded(int(np.prod(shape, dtype=np.int64)))
-        self.flat = memory.zeros((at,), dtype)
+        self.flat = memory.zeros((at,), dtype) if flat is None else flat[:at]
         self._views = {name: self._view(name) for name in self.shapes}
 
     def _view(self, name):
@@ -53,6 +55,12 @@ class Params(Mapping):
         """Zeros of the same shapes, of these names or all: for gradients, or what an optimiser keeps."""
         names = self.shapes if names is None else names
         return Params({name: self.shapes[name] for name in names}, self.flat.dtype if dtype is None else dtype)
+
+    def part(self, prefix):
+        """Params over the same memory: the arrays whose names begin with this, neighbours all, by the names' rest."""
+        names = [name for name in self.shapes if name.startswith(prefix)]
+        shapes = {name[len(prefix) :]: self.shapes[name] for name in names}
+        return Params(shapes, flat=self.flat[self.offsets[names[0]] :])
 
     def tensors(self, prefix=""):
         """dict from prefixed name to array, for fastembed.io.native."""
@@ -80,3 +88,12 @@ def check_shapes(shapes, tensors, prefix):
         if found is None or found.shape != tuple(shape) or found.dtype != np.float32:
             said = "missing" if found is None else f"{found.dtype} {found.shape}"
             raise ValueError(f"{prefix + name} should be float32 {tuple(shape)} and is {said}")
+
+
+class Settings:
+    """Base of dataclasses that hold what a network is like; their fields are named as parameters of a model."""
+
+    @classmethod
+    def of(cls, model):
+        """That of an object with such attributes."""
+        return cls(**{field.name: getattr(model, field.name) for field in fields(cls)})

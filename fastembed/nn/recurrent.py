@@ -60,7 +60,9 @@ class Recurrent:
     cell, gates, directions = None, 1, 1
     projection = cell_clip = projection_clip = None
 
-    def __init__(self, input_size, hidden_size, *, layers=1, dropout=0.0, dtype=np.float32, threads=None, seed=1):
+    def __init__(
+        self, input_size, hidden_size, *, layers=1, dropout=0.0, dtype=np.float32, threads=None, seed=1, params=None
+    ):
         self.input_size = _positive("input_size", input_size)
         self.hidden_size = _positive("hidden_size", hidden_size)
         self.layers = _positive("layers", layers)
@@ -70,11 +72,17 @@ class Recurrent:
             raise ParameterError(f"dtype={dtype!r}: it must be float32 or float64")
         self.dropout, self.dtype, self.seed = float(dropout), np.dtype(dtype), seed
         self.threads = parallel.check_threads(threads)
-        self._prepare()
+        self.params, self._free = params, {}
+        if params is None:
+            self._prepare()
+        elif params.shapes != self._shapes() or params.flat.dtype != self.dtype:
+            raise ParameterError(
+                f"params={params!r}: a layer of these sizes has others, {self._shapes()}, of {self.dtype}"
+            )
 
     def _prepare(self):
         """Create the parameters: uniform between -1/sqrt(H) and 1/sqrt(H)."""
-        self.params, self._free = Params(self._shapes(), self.dtype), {}
+        self.params = Params(self._shapes(), self.dtype)
         random, bound = np.random.default_rng(self.seed), self.hidden_size**-0.5
         for array in self.params.values():
             array[:] = random.uniform(-bound, bound, array.shape)
@@ -328,6 +336,7 @@ class RNN(Recurrent):
     dtype : float32 or float64
     threads : None means every CPU this process may use.
     seed : of the initial parameters, ``params``.
+    params : Params to work on as they are, for instance a part of a network's; None makes new ones.
 
     >>> import numpy as np
     >>> layer = RNN(3, 4)
@@ -418,7 +427,7 @@ class Bidirectional(Recurrent):
     def __init__(self, layer):
         if not isinstance(layer, Recurrent) or isinstance(layer, Bidirectional):
             raise ParameterError(f"Bidirectional takes an RNN, LSTM or GRU, not {type(layer).__name__}")
-        self.__dict__ |= layer.__dict__ | {"cell": layer.cell, "gates": layer.gates}
+        self.__dict__ |= layer.__dict__ | {"cell": layer.cell, "gates": layer.gates, "_free": {}}
         self._prepare()
 
 

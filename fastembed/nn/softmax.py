@@ -1,6 +1,7 @@
 """The softmax over a vocabulary, with its loss: full, sampled, or by a tree (hierarchical).
 
-All three have ``forward(inputs, targets)`` -> losses; ``backward(scale)`` -> gradient of the inputs; then
+All three have ``forward(inputs, targets)`` -> losses, which keeps what ``backward`` needs, (B, V) numbers of the full
+softmax; ``losses``, exact, which keeps nothing; ``backward(scale)`` -> gradient of the inputs; then
 ``update(optimizer)``, which takes the optimiser's step, or ``gradients()``. Inputs are (B, K), targets (B,) int32,
 losses -log p (B,) float64; ``scale`` multiplies the gradient of the sum of losses (1 / B for the mean).
 
@@ -27,11 +28,15 @@ class Softmax:
 
     def __init__(self, params, names=("output", "output.bias"), threads=1):
         self.params, self.names, self.threads = params, names, threads
-        self.scratch, self.tape = Scratch(params.flat.dtype), None
+        self.scratch, self.tape, self.columns = Scratch(params.flat.dtype), None, None
 
     def forward(self, inputs, targets):
         """Losses (B,)."""
         return self._forward(inputs, targets, *(self.params[name] for name in self.names))
+
+    def losses(self, inputs, targets):
+        """Losses (B,), with nothing kept for ``backward``: no more memory than a block for each thread."""
+        return self._forward(inputs, targets, *(self.params[name] for name in self.names), kept=False)
 
     def logprobs(self, scores):
         """log p (B, V) from the scores (B, V)."""
@@ -41,40 +46,40 @@ class Softmax:
 
     def backward(self, scale):
         """The gradient (B, K) of the inputs."""
-        inputs, targets, weights, bias, exponentials, peaks, sums = self.tape
-        gradient = self.scratch("gradient", *inputs.shape)
-        arrays = (weights, targets, scale, exponentials, peaks, sums, gradient)
-        self._share(lambda job, _: softmax.back_inputs(job, *arrays), -(-len(inputs) // softmax.ROWS))
+        inputs, targets, weights, _, exponentials, peaks, sums = self.tape
+        chunks, gradient = -(-len(inputs) // softmax.ROWS), self.scratch("gradient", *inputs.shape)
+        self.columns = self.scratch("columns", chunks, len(weights))
+        arrays = (weights, targets, scale, exponentials, peaks, sums, gradient, self.columns)
+        self._share(lambda job, _: softmax.back_inputs(job, *arrays), chunks)
         return gradient
 
     def update(self, optimizer):
         """The optimiser's step, which ``optimizer.begin`` has begun, block by block."""
         self._back_weights(optimizer.rule, *((self.params[name], *optimizer.kept_for(name)) for name in self.names))
 
-    def gradients(self, into=None):
-        """List of (name, None, array); ``into`` : mapping from name to the arrays to set, None makes new ones."""
-        made = (
-            [np.empty_like(array) for array in self.tape[2:4]] if into is None else [into[name] for name in self.names]
-        )
+    def gradients(self):
+        """List of (name, None, array); the next ones will be in the same memory."""
+        made = [self.scratch(f"gradient.{array.ndim}", *array.shape) for array in self.tape[2:4]]
         self._back_weights(None, *((array, array[:0], array[:0]) for array in made))
         return [(name, None, array) for name, array in zip(self.names, made, strict=True)]
 
-    def _forward(self, inputs, targets, weights, bias):
+    def _forward(self, inputs, targets, weights, bias, kept=True):
         block = WIDE if len(weights) >= 8 * WIDE else NARROW
         blocks, rows = -(-len(weights) // block), len(inputs)
-        exponentials = self.scratch("exponentials", blocks, rows, block + softmax.GAP)
+        places = blocks if kept else min(self.threads, blocks)
+        exponentials = self.scratch("exponentials" if kept else "block", places, rows, block + softmax.GAP)
         peaks, sums = self.scratch("sums", 2, blocks, rows)
         own, losses = self.scratch("own", rows), np.empty(rows)
         arrays = (inputs, weights, bias, targets, exponentials, peaks, sums, own)
-        self._share(lambda job, _: softmax.scores(job, *arrays), blocks)
+        self._share(lambda job, worker: softmax.scores(job, worker, *arrays), blocks)
         softmax.losses(peaks, sums, own, losses)
-        self.tape = inputs, targets, weights, bias, exponentials, peaks, sums
+        self.tape = (inputs, targets, weights, bias, exponentials, peaks, sums) if kept else None
         return losses
 
     def _back_weights(self, rule, weights, bias):
         inputs, exponentials = self.tape[0], self.tape[4]
         block = self.scratch("block", self.threads, exponentials.shape[2] - softmax.GAP, inputs.shape[1] + 1)
-        arrays = (inputs, exponentials, block, rule, weights, bias)
+        arrays = (inputs, exponentials, self.columns, block, rule, weights, bias)
         self._share(lambda job, number: softmax.back_weights(job, number, *arrays), len(exponentials))
 
     def _share(self, work, chunks):
@@ -143,6 +148,10 @@ class HierarchicalSoftmax:
         self.params, self.names, self.threads = params, names, threads
         self.paths = paths
         self.scratch, self.tape = Scratch(params.flat.dtype), None
+
+    def losses(self, inputs, targets):
+        """As ``forward``."""
+        return self.forward(inputs, targets)
 
     def forward(self, inputs, targets):
         """Losses (B,), exact."""
