@@ -33,11 +33,13 @@ MODULES = {
     "lm": ["lm.c"],
     "textvec": [],
     "recurrent": [],
+    "characters": [],
     "arpa": [],
     "optim": [],
     "softmax": [],
     "dense": [],
     "tree": [],
+    "attention": [],
 }
 
 SHARED = "fastembed._core.shared"  # Cython's code for typed memoryviews: compiled once, not in every module

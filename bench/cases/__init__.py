@@ -2,6 +2,7 @@
 
 from . import (
     cooccur,
+    elmo,
     evaluate,
     fasttext,
     glove,
@@ -31,6 +32,7 @@ CASES = {
     "nnlm": nnlm,
     "recurrent": recurrent,
     "rnnlm": rnnlm,
+    "elmo": elmo,
     "vectors": vectors,
     "evaluate": evaluate,
     "sgns-peak": peak,
