@@ -212,8 +212,10 @@ static int fill(const fe_lm *lm, source *from, int32_t *words)
 /* Natural logarithms of all words but, of sentences, the <s>. */
 static void score(const fe_lm *lm, source *from, double *out)
 {
-    scan s = {.lm = lm, .length = -1};
+    scan s; /* large: only what is needed is written */
     wanted half[2];
+    s.lm = lm;
+    s.length = -1;
     for (int k = 1; k <= lm->order; k++) {
         s.slot[k][0] = FE_NONE;
         s.backoff[k][0] = 0;

@@ -40,7 +40,7 @@ def write(path, tensors, meta, align=ALIGN):
     path : the file.
     tensors : dict of str to array of numbers; rows may be strided (a view of a padded matrix): nothing is copied whole.
     meta : dict of str to str.
-    align : where floats and matrices begin, a multiple of so many bytes; other programs take the zeros between for tensors.
+    align : floats and matrices begin at multiples of so many bytes; other programs take the zeros between for tensors.
 
     Raises ParameterError for what the format cannot hold, OSError (the old file is intact) if writing fails.
     """
