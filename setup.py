@@ -37,6 +37,7 @@ MODULES = {
     "softmax": [],
     "dense": [],
     "tree": [],
+    "attention": [],
 }
 
 SHARED = "fastembed._core.shared"  # Cython's code for typed memoryviews: compiled once, not in every module

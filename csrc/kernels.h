@@ -5,6 +5,7 @@
 #ifndef FE_KERNELS_H
 #define FE_KERNELS_H
 
+#include "encoder.h"
 #include "fe.h"
 #include "recurrent.h"
 
@@ -123,6 +124,7 @@ typedef struct fe_kernels {
                             int64_t n);
     /* floating-point operations of a loop that does nothing else, for benchmarks */
     double (*fma_loop)(int64_t times);
+    fe_encoder encoder[2]; /* for float and for double */
 } fe_kernels;
 
 /* The tables this CPU and operating system can run, best first, ended by NULL. */

@@ -19,10 +19,15 @@
 
 typedef _Atomic int64_t fe_turn;
 
-/* Until the turn has come to `number`; what was written before that is then seen. */
+/* Whether the turn has come to `number`; what was written before that is then seen. */
+static inline int fe_turn_come(fe_turn *turn, int64_t number)
+{
+    return atomic_load_explicit(turn, memory_order_acquire) >= number;
+}
+
 static inline void fe_turn_wait(fe_turn *turn, int64_t number)
 {
-    while (atomic_load_explicit(turn, memory_order_acquire) < number)
+    while (!fe_turn_come(turn, number))
         FE_YIELD();
 }
 

@@ -33,6 +33,8 @@ _NAMES = {  # public name -> module that has it
     "ELMo": ".models.elmo",
     "ELMoTagger": ".models.heads",
     "ELMoClassifier": ".models.heads",
+    "BERT": ".models.bert",
+    "Pieces": ".pieces",
     "OneHotEncoder": ".models.onehot",
     "CountVectorizer": ".models.counts",
     "TfidfVectorizer": ".models.tfidf",

@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 
 cdef extern from "kernels.h" nogil:
@@ -107,6 +107,73 @@ cdef extern from "kernels.h" nogil:
         void (*gru_after_back)(const fe_cell *cell) noexcept nogil
 
     enum:
+        LINEAR "FE_LINEAR"
+        GELU "FE_GELU"
+        GELU_NEW "FE_GELU_NEW"
+
+    ctypedef struct fe_dense:
+        fe_product product
+        const void *bias
+        const void *residual
+        void *before
+        int activation
+
+    ctypedef struct fe_norm:
+        const void *x
+        void *out
+        const void *scale
+        const void *bias
+        void *statistics
+        void *gradient
+        void *scale_gradient
+        void *bias_gradient
+        double epsilon
+        int rows
+        int size
+
+    ctypedef struct fe_drop:
+        uint64_t seed
+        uint64_t site
+        uint32_t below
+        double scale
+
+    ctypedef struct fe_attention:
+        const void *queries
+        const void *keys
+        const void *values
+        void *context
+        void *logs
+        void *room
+        fe_drop drop
+        int64_t row
+        int64_t stride
+        int64_t context_stride
+        int rows
+        int tokens
+        int size
+
+    int64_t attention_room "FE_ATTENTION_ROOM" (int64_t tokens, int64_t size)
+
+    ctypedef struct fe_attention_back:
+        void *scores
+        void *gradients
+        const void *logs
+        const void *deltas
+        fe_drop drop
+        int64_t row
+        int tokens
+        int size
+
+    ctypedef struct fe_encoder:
+        void (*dense)(const fe_dense *dense) noexcept nogil
+        void (*norm)(const fe_norm *norm) noexcept nogil
+        void (*norm_back)(const fe_norm *norm) noexcept nogil
+        void (*activation_back)(int activation, void *before, void *gradient, int64_t n) noexcept nogil
+        void (*attend)(const fe_attention *head) noexcept nogil
+        void (*attend_back)(const fe_attention_back *head) noexcept nogil
+        void (*drop)(const fe_drop *drop, int64_t row, void *x, const void *more, int n) noexcept nogil
+
+    enum:
         SGD "FE_SGD"
         ADAGRAD "FE_ADAGRAD"
         ADAM "FE_ADAM"
@@ -147,6 +214,7 @@ cdef extern from "kernels.h" nogil:
         void (*optimise_double)(const fe_rule *rule, const double *gradient, double *value, double *means,
                                 double *squares, int64_t n) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
+        fe_encoder encoder[2]
     const fe_kernels *const *fe_available()
 
     int PAD "FE_PAD"

@@ -19,6 +19,7 @@ MODELS = {  # name -> (family, module, class)
     "nnlm": ("language", "nnlm", "NNLM"),
     "rnnlm": ("language", "rnnlm", "RNNLM"),
     "elmo": ("contextual", "elmo", "ELMo"),
+    "bert": ("contextual", "bert", "BERT"),
     "elmo-tagger": ("heads", "heads", "ELMoTagger"),
     "elmo-classifier": ("heads", "heads", "ELMoClassifier"),
     "cooccur": ("pairs", "cooccurrence", "Cooccurrence"),
@@ -54,6 +55,11 @@ def from_fasttext(path, contents):
 def from_arpa(path, contents):
     """The NGramLM of an ARPA file (fastembed.io.arpa.Contents)."""
     return get("ngram").from_arpa(path, contents)
+
+
+def from_folder(path):
+    """The BERT in a folder with config.json (fastembed.io.hf)."""
+    return get("bert").load(path)
 
 
 def from_native(path, tensors, meta):

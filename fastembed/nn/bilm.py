@@ -11,7 +11,7 @@ import numpy as np
 from .. import parallel
 from ..errors import TrainingError
 from . import characters
-from .layers import dropout_mask, sums_by
+from .layers import dropout_mask, summed
 from .recurrent import LSTM
 from .softmax import NEVER, SampledSoftmax, Softmax, apply
 
@@ -224,7 +224,7 @@ class BiLM:
 
         parallel.share(each, 2, self.threads)
         vectors = np.concatenate(dx).reshape(-1, tops.shape[1])
-        _, sums = sums_by(self.places.reshape(-1), vectors, self.threads)
+        _, sums = summed(self.places.reshape(-1), vectors, self.threads)
         own = [(name, None, array) for side in self.sides for name, array in side.gradients.items()]
         return self.encoder.backward(sums) + own
 

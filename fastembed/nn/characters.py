@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import parallel
 from .._core import characters, recurrent
-from .layers import Scratch, sums_by
+from .layers import Scratch, summed
 
 BLOCK = 128  # words of a chunk in the layers behind the filters
 
@@ -222,7 +222,7 @@ class CharacterEncoder:
         dx = np.zeros_like(x)
         for name, width, columns in self._columns():
             made |= {name: self._filter_back(name, width, columns, flow, dx), f"{name}.bias": flow[:, columns].sum(0)}
-        rows, sums = sums_by(ids, dx, self.threads)
+        rows, sums = summed(ids, dx, self.threads)
         return [("characters", rows, sums), *((name, None, array) for name, array in made.items())]
 
     def _highway_back(self, k, x, gates, flow, made):

@@ -31,11 +31,11 @@ class Embedding:
     def backward(self, gradient):
         """The gradient of the rows, added up where a row was taken several times; gradient (B, n D) of the output."""
         each = np.ascontiguousarray(gradient).reshape(-1, self.params[self.name].shape[1])
-        return [(self.name, *sums_by(self.ids.ravel(), each, self.threads))]
+        return [(self.name, *summed(self.ids.ravel(), each, self.threads))]
 
 
-def sums_by(ids, rows, threads=1):
-    """(unique ids (U,), the sum (U, D) of the rows (n, D) of each id)"""
+def summed(ids, rows, threads=1):
+    """The sums of the rows (n, D) of each id (n,): (unique ids (U,), sums (U, D))."""
     unique, order, bounds = grouped(ids)
     sums = np.empty((len(unique), rows.shape[1]), rows.dtype)
 
@@ -110,6 +110,30 @@ def dropout_mask(shape, rate, random, dtype=np.float32):
     """0 with probability ``rate`` (to 2^-16), else 1 / (1 - rate), so that the mean stays."""
     drawn = random.integers(0, 1 << 16, shape, np.uint16)
     return (drawn >= round(rate * (1 << 16))) * np.asarray(1 / (1 - rate), dtype)
+
+
+class Loan:
+    """Arrays taken from a store of used ones, and given back: new memory costs more than a pass over old.
+
+    store : dict, which holds what no loan has.
+    """
+
+    def __init__(self, store, dtype):
+        self.store, self.dtype, self.taken = store, dtype, {}
+
+    def __call__(self, name, *shape):
+        """An array of this shape; what it holds is left from before."""
+        size = math.prod(shape)
+        flat = self.store.pop(name, None)
+        if flat is None or len(flat) < size:
+            flat = memory.zeros((size,), self.dtype)
+        self.taken[name] = flat
+        return flat[:size].reshape(shape)
+
+    def give_back(self):
+        """The arrays are not used any more."""
+        self.store.update(self.taken)
+        self.taken = {}
 
 
 class Scratch:

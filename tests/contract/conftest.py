@@ -17,6 +17,10 @@ SMALL = {  # a model takes those that it has
     "max_vocab": 50,
     "n_components": 3,
     "threads": 1,
+    "layers": 1,
+    "heads": 2,
+    "vocab_size": 40,
+    "max_length": 16,
 }
 
 
