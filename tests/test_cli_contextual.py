@@ -76,7 +76,15 @@ def test_what_cannot_be(text, tmp_path, monkeypatch, arguments, code, message):
 
 
 def test_elmo_is_trained_and_gone_on_with(folder):
-    small = "--dim 8 --hidden 8 --filters 1:4,2:4 --batch 2 --min-count 1 --threads 1".split()
+    sizes = {
+        "--dim": "8",
+        "--hidden": "8",
+        "--filters": "1:4,2:4",
+        "--batch": "2",
+        "--min-count": "1",
+        "--threads": "1",
+    }
+    small = [text for pair in sizes.items() for text in pair]
     said = done(run("train", "elmo", "text.txt", "-o", "e.fe", *small))
     assert "3 layers x 16" in said and "wv" not in said
     done(run("train", "elmo", "text.txt", "-o", "f.fe", "--resume", "e.fe"))
