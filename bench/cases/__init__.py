@@ -1,6 +1,7 @@
 """The cases: each module has a SUMMARY, the names of its PARTS, and run(context, part) -> list of Table."""
 
 from . import (
+    bert,
     cooccur,
     evaluate,
     fasttext,
@@ -31,6 +32,7 @@ CASES = {
     "nnlm": nnlm,
     "recurrent": recurrent,
     "rnnlm": rnnlm,
+    "bert": bert,
     "vectors": vectors,
     "evaluate": evaluate,
     "sgns-peak": peak,
