@@ -18,7 +18,7 @@ LAYERS = (  # lowest first; a layer may import the layers below it, and its own 
     ("ingest",),
     ("cache",),
     ("corpus", "subwords"),
-    ("vectors", "sample"),
+    ("vectors", "sample", "pieces"),
     ("io",),
     ("nn",),
     ("models",),

@@ -3,6 +3,7 @@
 from . import (
     bert,
     cooccur,
+    elmo,
     evaluate,
     fasttext,
     glove,
@@ -32,6 +33,7 @@ CASES = {
     "nnlm": nnlm,
     "recurrent": recurrent,
     "rnnlm": rnnlm,
+    "elmo": elmo,
     "bert": bert,
     "vectors": vectors,
     "evaluate": evaluate,

@@ -1,4 +1,4 @@
-"""The layers of a transformer's encoder, forward and back: a thread takes a block of a batch's rows through all of them.
+"""The layers of a transformer's encoder, forward and back: a thread takes a block of rows through all of them.
 
 Forward, a block of whole sentences meets every layer while its rows are in the near cache, and threads never wait for
 each other. Where there are too few sentences for that, blocks cut them: then a block waits, once a layer, until those

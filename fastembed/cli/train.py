@@ -192,7 +192,7 @@ def _resumed(cls, path, values):
     if not isinstance(model, cls):
         raise FastembedError(f"{path}: holds {type(model).__name__}, not {cls.__name__}")
     given = {k: v for k, v in values.items() if context.get_parameter_source(k) is ParameterSource.COMMANDLINE}
-    fixed = [k for k in ("dim", "hs") if given.get(k, getattr(model, k)) != getattr(model, k)]
+    fixed = [k for k in ("dim", "hs") if k in given and given[k] != getattr(model, k)]
     if fixed:
         raise click.UsageError(
             f"{path} was trained with {fixed[0]} {getattr(model, fixed[0])}, which cannot change", context

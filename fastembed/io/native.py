@@ -32,7 +32,7 @@ _NAMES = {  # the format's name -> numpy's, little-endian
 _CODES = {np.dtype(name): code for code, name in _NAMES.items()}
 
 
-def write(path, tensors, meta):
+def write(path, tensors, meta, align=ALIGN):
     """Write arrays and text metadata to one file, replacing it as a whole.
 
     Parameters
@@ -40,26 +40,27 @@ def write(path, tensors, meta):
     path : the file.
     tensors : dict of str to array of numbers; rows may be strided (a view of a padded matrix): nothing is copied whole.
     meta : dict of str to str.
+    align : where float tensors begin, a multiple of so many bytes; other programs take the zeros between for tensors.
 
     Raises ParameterError for what the format cannot hold, OSError (the old file is intact) if writing fails.
     """
     if not all(isinstance(text, str) for pair in meta.items() for text in pair):
         raise ParameterError("the metadata of a native file must be text for text")
-    plan, header = _plan({name: np.asarray(array) for name, array in tensors.items()}, meta)
+    plan, header = _plan({name: np.asarray(array) for name, array in tensors.items()}, meta, align)
     with atomic_write(path) as file:
         file.write(len(header).to_bytes(8, "little") + header)
         for array in plan:
             _stream(file, array)
 
 
-def _plan(tensors, meta):
+def _plan(tensors, meta, align):
     """The arrays in file order, padding among them, and the header; floats first, so that little padding is needed."""
     header, plan, at = {"__metadata__": meta}, [], 0
     for name, array in sorted(tensors.items(), key=lambda item: (item[1].dtype.kind != "f", -item[1].dtype.itemsize)):
         code = _CODES.get(array.dtype.newbyteorder("<"))
         if code is None or name.startswith(_PAD) or name == "__metadata__" or array.ndim > _MAX_DIMS:
             raise ParameterError(f"tensor {name!r} of type {array.dtype}: the native format cannot hold it")
-        gap = -at % (ALIGN if array.dtype.kind == "f" else array.dtype.itemsize)
+        gap = -at % (align if array.dtype.kind == "f" else array.dtype.itemsize)
         if gap:
             plan.append(np.zeros(gap, np.uint8))
             header[f"{_PAD}{at}"] = {"dtype": "U8", "shape": [gap], "data_offsets": [at, at + gap]}

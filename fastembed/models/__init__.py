@@ -18,6 +18,8 @@ MODELS = {  # name -> (family, module, class)
     "ngram": ("language", "ngram", "NGramLM"),
     "nnlm": ("language", "nnlm", "NNLM"),
     "rnnlm": ("language", "rnnlm", "RNNLM"),
+    "elmo": ("contextual", "elmo", "ELMo"),
+    "bert": ("contextual", "bert", "BERT"),
     "elmo-tagger": ("heads", "heads", "ELMoTagger"),
     "elmo-classifier": ("heads", "heads", "ELMoClassifier"),
     "cooccur": ("pairs", "cooccurrence", "Cooccurrence"),
@@ -25,7 +27,8 @@ MODELS = {  # name -> (family, module, class)
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
 # "labels" learn labels of documents, "counts" turn documents into sparse matrices, "pairs" count words beside words,
 # "matrix" are fitted to a matrix of numbers, "language" give the probability of the next word (language.py) and are
-# trained by ``fastembed train`` too, "heads" learn what to do with the vectors of a contextual model.
+# trained by ``fastembed train`` too, as are "contextual", which give vectors of words in their sentence, "heads" learn
+# what to do with those vectors.
 
 
 def names(family=None):
@@ -52,6 +55,11 @@ def from_fasttext(path, contents):
 def from_arpa(path, contents):
     """The NGramLM of an ARPA file (fastembed.io.arpa.Contents)."""
     return get("ngram").from_arpa(path, contents)
+
+
+def from_folder(path):
+    """The BERT in a folder with config.json (fastembed.io.hf)."""
+    return get("bert").load(path)
 
 
 def from_native(path, tensors, meta):

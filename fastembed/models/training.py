@@ -2,8 +2,8 @@
 
 The work itself is a trainer's (fastembed._core): it has ``chunks`` and ``train(job, epoch, schedule, loss,
 predictions)``, which every thread calls once a run; one that has ``threads`` of 1 shares each of its steps among
-threads itself. A run may stop between any two chunks and go on later; with one
-thread the result is then the same as without the stop, bit for bit.
+threads itself; one that has ``figures()`` adds them to an epoch's record. A run may stop between any two chunks and go
+on later; with one thread the result is then the same as without the stop, bit for bit.
 """
 
 import os
@@ -260,6 +260,7 @@ class Loop:
             "lr": self.schedule.at(position.epoch * self.schedule.tokens),
             "seconds": position.seconds,
         }
+        record |= getattr(self.trainer, "figures", dict)()
         self.model.history.append(record)
         self.progress.epoch(record)
         self.wants_stop |= self.callbacks.call("on_epoch_end", self.model, record)

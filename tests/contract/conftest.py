@@ -11,8 +11,16 @@ SMALL = {  # a model takes those that it has
     "min_count": 1,
     "epochs": 2,
     "bucket": 500,
+    "hidden": 16,
+    "filters": ((1, 4), (2, 4)),
+    "char_dim": 4,
+    "max_vocab": 50,
     "n_components": 3,
     "threads": 1,
+    "layers": 1,
+    "heads": 2,
+    "vocab_size": 40,
+    "max_length": 16,
 }
 
 

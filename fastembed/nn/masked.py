@@ -1,0 +1,129 @@
+"""The masked language model: an encoder, a head that predicts the hidden pieces, one that knows which part follows.
+
+Letters: N tokens of a batch, S sequences, M hidden tokens, D width, V pieces.
+"""
+
+import numpy as np
+
+from .attention import Encoder, Transform
+from .optim import clip_scale
+from .params import Params
+from .softmax import Softmax
+
+PARTS = ("head", "pooler", "next")  # what a model may lack
+DEVIATION = 0.02  # of the numbers that a model begins with
+
+
+def shapes(sizes, parts=("head",)):
+    """dict from name to shape of the encoder (EncoderSizes) and of some of PARTS."""
+    width, found = sizes.width, Encoder.shapes(sizes)
+    if "head" in parts:
+        found |= {"head": (width, width), "head.bias": (width,), "head.norm": (width,), "head.norm.bias": (width,)}
+        found["output.bias"] = (sizes.vocab,)
+    if "pooler" in parts:
+        found |= {"pooler": (width, width), "pooler.bias": (width,)}
+    if "next" in parts:
+        found |= {"next": (width, 2), "next.bias": (2,)}
+    return found
+
+
+def begin(sizes, parts, key, counts):
+    """New Params: matrices normal with deviation 0.02, LayerNorms 1, biases 0, but those of pieces the logarithms of
+    their frequencies.
+
+    key : tuple of whole numbers, of the random stream. counts : (n,) of each piece in the text, n <= V.
+    """
+    params, random = Params(shapes(sizes, parts), sizes.dtype), np.random.default_rng(key)
+    for name, array in params.items():
+        if array.ndim == 2:
+            array[:] = random.standard_normal(array.shape, np.float32) * np.float32(DEVIATION)
+        elif name.endswith("norm"):
+            array[:] = 1
+    if "head" in parts:
+        seen = np.maximum(np.pad(counts, (0, sizes.vocab - len(counts))), 0.5)
+        params["output.bias"][:] = np.log(seen / seen.sum())
+    return params
+
+
+class MaskedModel:
+    """The network.
+
+    Parameters
+    ----------
+    sizes : EncoderSizes
+    params : Params of ``shapes``; without its heads the network only gives states.
+    """
+
+    def __init__(self, sizes, params, threads=1):
+        self.sizes, self.params, self.threads = sizes, params, threads
+        self.encoder = Encoder(sizes, params, threads)
+        self.head = Transform(params, activation=sizes.activation, epsilon=sizes.epsilon)
+        self.softmax = Softmax(params, ("embeddings.words", "output.bias"), threads)
+        self.grads = None
+
+    def states(self, ids, offsets, segments=None):
+        """(L + 1, N, D) of packed sequences."""
+        return self.encoder.forward(ids, offsets, segments)[0]
+
+    def pooled(self, last, offsets):
+        """tanh(x W + b) (S, D) of the first token of each sequence; last (N, D)."""
+        return np.tanh(last[offsets[:-1]] @ self.params["pooler"] + self.params["pooler.bias"])
+
+    def scores(self, rows):
+        """Of every piece, (M, V), for rows (M, D) of the last layer."""
+        hidden = self.head.forward(np.ascontiguousarray(rows))
+        return hidden @ self.params["embeddings.words"].T + self.params["output.bias"]
+
+    def gradients(self, batch, random=None):
+        """Losses (M,) of the hidden tokens of a Batch and those (S,) of its parts, or None; ``grads`` then holds the
+        gradients of both means' sum. ``random`` draws what drops out."""
+        if self.grads is None:
+            self.grads = self.params.like()
+        grads = self.grads
+        for name in ("positions", "segments"):
+            grads[f"embeddings.{name}"][:] = 0
+        states, tape = self.encoder.forward(batch.ids, batch.offsets, batch.segments, keep=True, random=random)
+        last, gradient = states[-1], np.zeros_like(states[-1])
+        hidden = self.head.forward(last[batch.places])
+        losses = self.softmax.forward(hidden, batch.targets)
+        hidden_gradient = self.softmax.backward(1 / len(losses))
+        for name, _, array in self.softmax.gradients():
+            grads[name][:] = array
+        gradient[batch.places] = self.head.backward(hidden_gradient, grads)
+        pairs = None if batch.random is None else self._back_pairs(last, batch, gradient)
+        self.encoder.backward(tape, gradient, grads)
+        return losses, pairs
+
+    def _back_pairs(self, last, batch, gradient):
+        """Losses (S,) of which part follows; adds to gradient (N, D)."""
+        p, grads, rows = self.params, self.grads, batch.offsets[:-1]
+        pooled = self.pooled(last, batch.offsets)
+        logs = pooled @ p["next"] + p["next.bias"]
+        logs -= np.logaddexp(logs[:, :1], logs[:, 1:])
+        d = (np.exp(logs) - np.eye(2, dtype=logs.dtype)[batch.random]) / len(logs)
+        grads["next"][:], grads["next.bias"][:] = pooled.T @ d, d.sum(0)
+        d = d @ p["next"].T * (1 - pooled**2)
+        grads["pooler"][:], grads["pooler.bias"][:] = last[rows].T @ d, d.sum(0)
+        gradient[rows] += d @ p["pooler"].T
+        return -logs[np.arange(len(logs)), batch.random].astype(np.float64)
+
+    def step(self, optimizer, batch, rate, key, clip=None):
+        """Train on a Batch; its losses as ``gradients`` gives them.
+
+        key : tuple of whole numbers, of the random stream of dropout. clip : limit of the norm of all gradients.
+        """
+        s = self.sizes
+        random = np.random.default_rng(key) if s.dropout or s.attention_dropout else None
+        found = self.gradients(batch, random)
+        optimizer.begin(rate, clip_scale([self.grads.flat], clip))
+        for name, array in self.grads.items():
+            optimizer.dense(name, array)
+        return found
+
+    def judged(self, batch):
+        """Losses (M,) float64 and whether each hidden token is the most probable (M,), without dropout."""
+        scores = self.scores(self.states(batch.ids, batch.offsets, batch.segments)[-1][batch.places])
+        rows = np.arange(len(scores))
+        peaks = scores.max(1)
+        logs = np.log(np.exp(scores - peaks[:, None]).sum(1, dtype=np.float64)) + peaks
+        return logs - scores[rows, batch.targets], scores.argmax(1) == batch.targets
