@@ -1,6 +1,7 @@
 """The cases: each module has a SUMMARY, the names of its PARTS, and run(context, part) -> list of Table."""
 
 from . import (
+    bert,
     cooccur,
     elmo,
     evaluate,
@@ -33,6 +34,7 @@ CASES = {
     "recurrent": recurrent,
     "rnnlm": rnnlm,
     "elmo": elmo,
+    "bert": bert,
     "vectors": vectors,
     "evaluate": evaluate,
     "sgns-peak": peak,
