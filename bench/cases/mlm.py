@@ -32,5 +32,5 @@ def _table(context, part, threads):
         contestants.append(Contestant("torch", lambda: call("peers.mlm:theirs", job, blas_threads=threads)))
     repeats = context.repeats if part == "steps" else 1
     contestants = take_turns(context.chosen(contestants), repeats, context.tell)
-    title = f"mlm {part}, {threads} thread(s), {job['steps']} steps, {context.about}"
+    title = f"mlm {part}, {threads} thread(s), up to {STEPS[part]} steps, {context.about}"
     return Table(f"mlm:{part}:{threads}", title, COLUMNS, contestants, NOTES)
