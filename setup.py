@@ -31,6 +31,7 @@ MODULES = {
     "ngram": ["ngrams.c", "smooth.c", "lm.c"],
     "textvec": [],
     "recurrent": [],
+    "characters": [],
     "arpa": [],
     "optim": [],
     "softmax": [],

@@ -30,6 +30,7 @@ _NAMES = {  # public name -> module that has it
     "NGramLM": ".models.ngram",
     "NNLM": ".models.nnlm",
     "RNNLM": ".models.rnnlm",
+    "ELMo": ".models.elmo",
     "ELMoTagger": ".models.heads",
     "ELMoClassifier": ".models.heads",
     "BERT": ".models.bert",

@@ -2,6 +2,7 @@
 
 from . import (
     cooccur,
+    elmo,
     evaluate,
     fasttext,
     glove,
@@ -33,6 +34,7 @@ CASES = {
     "recurrent": recurrent,
     "rnnlm": rnnlm,
     "mlm": mlm,
+    "elmo": elmo,
     "vectors": vectors,
     "evaluate": evaluate,
     "sgns-peak": peak,

@@ -5,7 +5,7 @@ import sys
 import click
 import numpy as np
 
-from ..models.parameters import Choice, Portion, Range, Thresholds, Type, Words
+from ..models.parameters import Choice, Filters, Portion, Range, Thresholds, Type, Words
 from .program import interrupts
 
 FASTTEXT = {  # parameter -> fastText's spelling of it
@@ -68,6 +68,19 @@ class ThresholdsType(click.ParamType):
             self.fail(f"{value!r} is no list of whole numbers such as 0,0,1", param, context)
 
 
+class FiltersType(click.ParamType):
+    """``1:32,2:64`` is ((1, 32), (2, 64))."""
+
+    name = "width:number,..."
+
+    def convert(self, value, param, context):
+        try:
+            pairs = [pair.split(":") for pair in value.split(",")] if isinstance(value, str) else value
+            return tuple((int(width), int(number)) for width, number in pairs)
+        except ValueError:
+            self.fail(f"{value!r} is no list of pairs such as 1:32,2:64", param, context)
+
+
 def model_options(cls):
     """The click options of all parameters of a model that can be given on a command line."""
     return [found for found in (option(*item) for item in cls.parameters.items()) if found is not None]
@@ -99,6 +112,9 @@ def _value(parameter):
         return {"type": int, "nargs": 2}
     if isinstance(parameter, Thresholds):
         return {"type": ThresholdsType(), "default": ",".join(map(str, parameter.default)), "show_default": False}
+    if isinstance(parameter, Filters):
+        shown = ",".join(f"{width}:{number}" for width, number in parameter.default)
+        return {"type": FiltersType(), "default": shown}
     if isinstance(parameter, Words):
         return {"type": WordsType(parameter.names)}
     return {"type": PortionType() if isinstance(parameter, Portion) else parameter.kind}

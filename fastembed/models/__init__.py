@@ -18,6 +18,7 @@ MODELS = {  # name -> (family, module, class)
     "ngram": ("language", "ngram", "NGramLM"),
     "nnlm": ("language", "nnlm", "NNLM"),
     "rnnlm": ("language", "rnnlm", "RNNLM"),
+    "elmo": ("contextual", "elmo", "ELMo"),
     "bert": ("contextual", "bert", "BERT"),
     "elmo-tagger": ("heads", "heads", "ELMoTagger"),
     "elmo-classifier": ("heads", "heads", "ELMoClassifier"),
@@ -26,7 +27,8 @@ MODELS = {  # name -> (family, module, class)
 # A family shares what can be done with its models: "vectors" have ``wv`` and are trained by ``fastembed train``,
 # "labels" learn labels of documents, "counts" turn documents into sparse matrices, "pairs" count words beside words,
 # "matrix" are fitted to a matrix of numbers, "language" give the probability of the next word (language.py) and are
-# trained by ``fastembed train`` too, "heads" learn what to do with the vectors of a contextual model.
+# trained by ``fastembed train`` too, as are "contextual", which give vectors of words in their sentence, "heads" learn
+# what to do with those vectors.
 
 
 def names(family=None):

@@ -14,9 +14,8 @@ import numpy as np
 from ..corpus import Corpus
 from ..errors import CorpusError, ParameterError
 from ..late import late
-from ..tokenize import NAMES
 from ..vocab import Vocab
-from .base import Estimator
+from .tokenized import Tokenized
 
 UNK, BOS, EOS = 0, 1, 2  # ids of the three words that every language model has
 SPECIAL = ("<unk>", "<s>", "</s>")
@@ -95,7 +94,7 @@ def contexts_of(ids, offsets, n):
     return contexts.astype(np.int32, copy=False), padded[places]
 
 
-class LanguageModel(Estimator):
+class LanguageModel(Tokenized):
     """Base of the models that give the probability of the next word.
 
     A subclass sets ``vocab`` (a Vocab of `language_vocab`; None before fit) and uses ``_read`` in its ``fit``;
@@ -204,50 +203,7 @@ class LanguageModel(Estimator):
         """Whether words stand side by side, without spaces."""
         return self.tokenizer in UNSPACED
 
-    # -- what subclasses use
-
-    def _read(self, corpus):
-        """What ``fit`` was given: (Encoded, {"tokenizer": ..., "lowercase": ...}); the latter is set with ``vocab``."""
-        corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=getattr(self, "threads", None))
-        return corpus.encode(), {"tokenizer": corpus.tokenizer, "lowercase": corpus.lowercase}
-
-    def corpus(self, source):
-        """A Corpus of text whose words are made as those of this model were; ``source`` as Corpus takes it.
-
-        A Corpus is given back as it is. Raises ParameterError where the tokenizer has no name.
-        """
-        if isinstance(source, Corpus):
-            return source
-        self._check_tokenizer()
-        return Corpus(source, tokenizer=self.tokenizer, lowercase=self.lowercase)
-
-    def _check_tokenizer(self):
-        if self.tokenizer is None:
-            raise ParameterError(
-                "the words of this model came from a tokenizer without a name: give lists of words, or a Corpus"
-            )
-
-    def _meta(self):
-        return super()._meta() | {"tokenizer": self.tokenizer or "", "lowercase": str(int(self.lowercase))}
-
-    def _restore_meta(self, meta):
-        super()._restore_meta(meta)
-        if meta["tokenizer"] not in ("", *NAMES) or meta["lowercase"] not in ("0", "1"):
-            raise ValueError("a tokenizer that does not exist")
-        self.tokenizer, self.lowercase = meta["tokenizer"] or None, meta["lowercase"] == "1"
-
     # -- text to numbers
-
-    def _words(self, text):
-        """A sentence as a list of words."""
-        if not isinstance(text, str):
-            words = list(text)
-            if not all(isinstance(word, str) for word in words):
-                raise ParameterError("a sentence is a str or a list of str")
-            return words
-        self._check_tokenizer()
-        words = NAMES[self.tokenizer](text)
-        return [word.lower() for word in words] if self.lowercase else words
 
     def _ids(self, words):
         """Words, <s> and </s> among them, as int32 ids."""

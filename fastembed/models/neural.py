@@ -118,7 +118,7 @@ class NeuralLanguageModel(LanguageModel, Trained):
         try:
             model._restore_meta(meta)
             position = position_of(json.loads(meta["position"]), tensors["loss"], tensors["predictions"])
-            position.carried = _carried(tensors)
+            position.carried = carried_of(tensors)
             vocab = native.unpack_vocab(path, tensors)
             if len(vocab) < 4 or "vocab.counts" not in tensors:
                 raise ValueError("a vocabulary without words or counts")
@@ -207,7 +207,7 @@ class NeuralLanguageModel(LanguageModel, Trained):
         return Schedule(lr, min_lr, int(self.epochs), tokens)
 
 
-def _carried(tensors):
+def carried_of(tensors):
     """Position's ``carried`` of a file; ValueError if it makes no sense."""
     found = []
     while f"carried.{len(found)}" in tensors:

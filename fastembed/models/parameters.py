@@ -154,6 +154,25 @@ class Thresholds(Parameter):
         return tuple(value) if isinstance(value, list) else value
 
 
+class Filters(Parameter):
+    """Pairs (width, number) of filters over characters."""
+
+    kind = tuple
+    wanted = "pairs (width, number) such as ((1, 32), (2, 64))"
+
+    def fits(self, value):
+        pairs = isinstance(value, tuple) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value)
+        return pairs and all(Whole.fits(self, number) for pair in value for number in pair)
+
+    def within(self, value):
+        return bool(value) and all(1 <= width <= 1000 and 1 <= number <= 1 << 16 for width, number in value)
+
+    def from_json(self, value):
+        if not isinstance(value, list):
+            return value
+        return tuple(tuple(pair) if isinstance(pair, list) else pair for pair in value)
+
+
 class Function(Parameter):
     """A callable; None where the model has its own way. It has no flag and cannot be saved."""
 

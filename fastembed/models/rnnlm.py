@@ -48,7 +48,7 @@ class RNNLM(NeuralLanguageModel):
         choices=("unigram", "log_uniform"),
     )
     optimizer = Choice("adam", "how gradients change the parameters", choices=tuple(OPTIMIZERS))
-    lr = Real(0.002, "learning rate at the start", low=1e-12, high=1e6)
+    lr = Real(0.005, "learning rate at the start", low=1e-12, high=1e6)
     min_lr = Real(None, "learning rate at the end, reached linearly; None means lr / 100", low=0, optional=True)
     decay = Real(None, "instead, the rate's factor after each epoch from decay_after on", low=0, high=1, optional=True)
     decay_after = Whole(4, "epochs with the full learning rate, if there is a decay", low=1)

@@ -116,13 +116,18 @@ class SampledSoftmax(Softmax):
         """Draw the next candidates from the stream of this key."""
         self.random = np.random.default_rng(key)
 
+    def draw(self, targets):
+        """The next candidates (n,) int32, rising, and log Q of each, as the parameters' type."""
+        drawn = np.searchsorted(self.edges, self.random.random(self.samples) * self.edges[-1], "right")
+        candidates = np.union1d(np.minimum(drawn, len(self.edges) - 1), targets).astype(np.int32)
+        never = (len(targets) - 1) * self.missed[0, candidates] + self.samples * self.missed[1, candidates]
+        return candidates, np.log(np.maximum(-np.expm1(never), 1e-30)).astype(self.params.flat.dtype)
+
     def forward(self, inputs, targets):
         """Losses (B,) of the estimate."""
-        drawn = np.searchsorted(self.edges, self.random.random(self.samples) * self.edges[-1], "right")
-        self.candidates = np.union1d(np.minimum(drawn, len(self.edges) - 1), targets).astype(np.int32)
+        self.candidates, expected = self.draw(targets)
         weights, bias = (self.params[name][self.candidates] for name in self.names)
-        never = (len(targets) - 1) * self.missed[0, self.candidates] + self.samples * self.missed[1, self.candidates]
-        bias -= np.log(np.maximum(-np.expm1(never), 1e-30)).astype(bias.dtype)
+        bias -= expected
         return self._forward(inputs, np.searchsorted(self.candidates, targets).astype(np.int32), weights, bias)
 
     def gradients(self):
