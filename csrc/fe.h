@@ -24,6 +24,8 @@ typedef enum fe_status {
 #define FE_INLINE static inline __attribute__((always_inline))
 #define FE_RESTRICT __restrict__
 #define FE_PREFETCH(address) __builtin_prefetch((address))
+/* fetch a line into the second-level cache */
+#define FE_PREFETCH_FAR(address) __builtin_prefetch((address), 0, 2)
 /* fetch a line to write it: with two threads the line then changes owner once, not twice */
 #define FE_PREFETCH_WRITE(address) __builtin_prefetch((address), 1)
 #define FE_LIKELY(x) __builtin_expect(!!(x), 1)
@@ -32,6 +34,7 @@ typedef enum fe_status {
 #define FE_INLINE static inline
 #define FE_RESTRICT __restrict
 #define FE_PREFETCH(address) ((void)(address))
+#define FE_PREFETCH_FAR(address) ((void)(address))
 #define FE_PREFETCH_WRITE(address) ((void)(address))
 #define FE_LIKELY(x) (x)
 #define FE_UNLIKELY(x) (x)

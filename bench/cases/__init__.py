@@ -1,6 +1,7 @@
 """The cases: each module has a SUMMARY, the names of its PARTS, and run(context, part) -> list of Table."""
 
 from . import (
+    bert,
     cooccur,
     elmo,
     evaluate,
@@ -8,6 +9,7 @@ from . import (
     glove,
     history,
     ingest,
+    mlm,
     ngram,
     nnlm,
     peak,
@@ -32,7 +34,9 @@ CASES = {
     "nnlm": nnlm,
     "recurrent": recurrent,
     "rnnlm": rnnlm,
+    "mlm": mlm,
     "elmo": elmo,
+    "bert": bert,
     "vectors": vectors,
     "evaluate": evaluate,
     "sgns-peak": peak,

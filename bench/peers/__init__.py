@@ -8,6 +8,8 @@ LIBRARIES = {  # import name -> how to get it
     "sklearn": "pip install scikit-learn",
     "kenlm": "pip install kenlm (needs a C++ compiler)",
     "torch": "pip install torch",
+    "transformers": "pip install transformers",
+    "onnxruntime": "pip install onnxruntime onnx",
     "fasttext": "pip install fasttext (needs a C++ compiler)",
 }
 

@@ -1,4 +1,4 @@
-"""The layers of a transformer's encoder, forward and back: a thread takes a block of a batch's rows through all of them.
+"""The layers of a transformer's encoder, forward and back: a thread takes a block of rows through all of them.
 
 Forward, a block of whole sentences meets every layer while its rows are in the near cache, and threads never wait for
 each other. Where there are too few sentences for that, blocks cut them: then a block waits, once a layer, until those
@@ -29,7 +29,7 @@ cdef extern from "turns.h" nogil:
 
 ACTIVATIONS = {"gelu": GELU, "gelu_new": GELU_NEW}
 cdef enum:
-    TALL = 128  # rows of a matrix whose gradient is a chunk
+    TALL = 256  # rows of a matrix whose gradient is a chunk: for each the other factor is put in order anew
 
 
 cdef struct Layer:
@@ -489,6 +489,12 @@ cdef fe_drop drop_of(uint64_t seed, double rate):
     drop.seed, drop.site = seed, 0
     drop.below, drop.scale = round(rate * 65536), 1 / (1 - rate)
     return drop
+
+
+def panels_size(int64_t depth, int64_t columns, int itemsize):
+    """Numbers of the panels of a matrix (depth, columns)."""
+    cdef int64_t panel = kernels.recurrent[itemsize == 8].panel
+    return (columns + panel - 1) // panel * panel * depth
 
 
 def activate(str activation, values, gradients):

@@ -7,11 +7,10 @@ Letters: N tokens of a batch, S sentences, D width, F inner width, L layers, V w
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from .. import blas, memory, parallel
+from .. import blas, parallel
 from .._core import attention, recurrent, simd
 from ..errors import ParameterError
 from .layers import Loan, summed
@@ -170,10 +169,7 @@ class Encoder:
         """
         sizes, batch = self.sizes, self._batch(ids, offsets, segments)
         tokens, offsets = len(batch[0]), batch[1]
-        states, loan = (
-            memory.zeros((sizes.layers + 1, tokens, sizes.width), sizes.dtype),
-            Loan(self._store, sizes.dtype),
-        )
+        states, loan = np.empty((sizes.layers + 1, tokens, sizes.width), sizes.dtype), Loan(self._store, sizes.dtype)
         drops = (0, 0.0, 0.0)
         if random is not None:
             drops = (int(random.integers(1 << 63)), sizes.dropout, sizes.attention_dropout)
@@ -235,23 +231,22 @@ class Encoder:
         before or, if ``anew`` or if the kernels have changed since, new ones in their memory."""
         isa, panels = self._panels.get(turn, (None, None))
         if anew or isa != simd.active():
-            panels = [{} for _ in range(self.sizes.layers)]
-            places, loan = (
-                [(k, name) for k in range(len(panels)) for name in MATRICES],
-                Loan(self._store, self.sizes.dtype),
-            )
+            places = [(layer, name) for layer in range(self.sizes.layers) for name in MATRICES]
+            weights = [self.params[f"{layer}.{MATRICES[name]}"] for layer, name in places]
+            shapes = [matrix.shape[:: -1 if turn else 1] for matrix in weights]
+            ends = np.cumsum([attention.panels_size(*shape, weights[0].itemsize) for shape in shapes])
+            loan = Loan(self._store, self.sizes.dtype)
+            flat = loan(f"panels.{turn}", ends[-1])  # in the order of their use: a product fetches the next one's
+            parts = np.split(flat, ends[:-1])
 
             def work(job, _):
                 while (number := job.take()) >= 0:
-                    layer, name = places[number]
-                    weights, room = (
-                        self.params[f"{layer}.{MATRICES[name]}"],
-                        partial(loan, ("panels", turn, layer, name)),
-                    )
-                    panels[layer][name] = recurrent.panels(weights, 0, weights.shape[1], turn, room)
+                    matrix = weights[number]
+                    recurrent.panels(matrix, 0, matrix.shape[1], turn, lambda count: parts[number])
 
             parallel.share(work, len(places), self.threads)
             loan.give_back()
+            panels = [dict(zip(MATRICES, parts[k:], strict=False)) for k in range(0, len(parts), len(MATRICES))]
             self._panels[turn] = simd.active(), panels
         return panels
 
