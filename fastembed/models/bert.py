@@ -79,7 +79,7 @@ class BERT(PiecedModel, Trained):
 
     @classmethod
     def tiny(cls, **parameters):
-        """The model that two cores train in half an hour on ten million words; ``parameters`` change it."""
+        """A small model for some ten million words on a few cores: 2 layers of 128; ``parameters`` change it."""
         return cls(**({"layers": 2, "dim": 128, "heads": 2, "dropout": 0.0, "lr": 2e-3} | parameters))
 
     # -- training
