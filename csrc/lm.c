@@ -1,190 +1,258 @@
 /* Probabilities of a back-off model: for each word the longest n-gram that ends with it.
  *
- * The hash of an n-gram depends on its words alone and grows from its last word to the left, so those of the words to
- * come are known long before they are needed, and their slots and nodes are fetched ahead. Whether a slot's node is
- * really the n-gram is certain, whatever the hash: it is if it is a child of the context's node, which the word before
- * found in the same way, and has the right word.
+ * An n-gram is found by its context, which the word before has found, and its last word: both together are 64 bits, and
+ * a slot that holds them is certain. The slots of a line of the cache make a bucket, so that one line is fetched for
+ * most n-grams, whether they exist or not. A block of words goes through the orders together: the lines of all its
+ * n-grams of one order are on their way before the first is looked at, and only those are fetched whose context and,
+ * in a closed model, whose suffix exist.
  */
+#include "hash.h"
 #include "ngrams.h"
 
-#define AHEAD 16 /* words; a power of two */
-#define HALF (AHEAD / 2)
+#define HALF 64 /* words */
+#define BLOCK (2 * HALF)
+#define AHEAD 16 /* slots that are filled later, a power of two */
+#define UNSURE UINT64_MAX
 #define LN10 2.302585092994045684
 
-FE_INLINE uint64_t hash_word(uint64_t hash, uint32_t word)
+FE_INLINE uint64_t key_of(uint32_t context, uint32_t word)
 {
-    hash = (hash ^ ((uint64_t)word + 1)) * 0x9E3779B97F4A7C15u;
-    return hash ^ hash >> 32;
+    return (uint64_t)context << 32 | word;
 }
 
-FE_INLINE uint64_t place(uint64_t hash, uint64_t size)
+FE_INLINE uint64_t key_at(const fe_lm_slot *slot)
 {
-    return (hash >> 32) * size >> 32;
+    return key_of(slot->context, slot->word);
 }
 
-FE_INLINE uint32_t word_of(const fe_lm *lm, int order, uint64_t node)
+/* The first slot of the bucket of an n-gram. */
+FE_INLINE uint64_t bucket(const fe_lm *lm, int order, uint64_t key)
 {
-    return order == lm->order && order > 1 ? lm->longest[node].word : lm->nodes[order][node].word;
+    const uint64_t hash = fe_fold(key ^ FE_HASH_A, FE_HASH_B);
+    return FE_LM_BUCKET * ((hash >> 32) * (lm->size[order] / FE_LM_BUCKET) >> 32);
 }
 
-void fe_lm_index(const fe_lm *lm, int order, fe_lm_slot *slots)
+/* Buckets are filled from their first slot on, so that one with room ends in an empty one. */
+static uint64_t put(const fe_lm *lm, int order, fe_lm_slot *slots, const fe_lm_slot *slot)
 {
-    const uint64_t size = lm->size[order];
-    uint64_t path[FE_MOST_ORDER + 1] = {0}; /* the nodes of the orders 1.. to the one at hand */
-    struct {
-        uint64_t place;
-        fe_lm_slot slot;
-    } queue[AHEAD];
+    uint64_t at = bucket(lm, order, key_at(slot));
+    while (slots[at].context != FE_NONE)
+        at = at + 1 < lm->size[order] ? at + 1 : 0;
+    slots[at] = *slot;
+    return at;
+}
+
+/* The slot of a node of order k, but for its context. */
+FE_INLINE fe_lm_slot slot_of(const fe_lm *lm, int order, uint64_t node)
+{
+    if (order == lm->order)
+        return (fe_lm_slot){lm->longest[node].word, 0, lm->longest[node].prob, 0};
+    const fe_ngram *from = &lm->nodes[order][node];
+    const float backoff = lm->additive && from->child >= from[1].child ? (float)lm->nothing : from->backoff;
+    return (fe_lm_slot){from->word, 0, from->prob, backoff};
+}
+
+void fe_lm_index(const fe_lm *lm, int order, const uint32_t *contexts, fe_lm_slot *slots, uint32_t *places)
+{
+    const fe_ngram *parents = lm->nodes[order - 1];
+    fe_lm_slot queue[AHEAD];
+    uint64_t parent = 0;
     for (uint64_t node = 0; node < lm->count[order] + AHEAD; node++) {
-        if (node >= AHEAD) {
-            uint64_t at = queue[node % AHEAD].place;
-            while (slots[at].node != FE_NONE)
-                at = at + 1 < size ? at + 1 : 0;
-            slots[at] = queue[node % AHEAD].slot;
-        }
+        if (node >= AHEAD)
+            places[node - AHEAD] = (uint32_t)put(lm, order, slots, &queue[node % AHEAD]);
         if (node >= lm->count[order])
             continue;
-        path[order] = node;
-        for (int k = order - 1, moved = 1; k > 0 && (moved || !node); k--) /* a parent moves on behind its last child */
-            for (moved = 0; path[k] + 1 < lm->count[k] && lm->nodes[k][path[k] + 1].child <= path[k + 1]; moved = 1)
-                path[k]++;
-        uint64_t hash = 0;
-        for (int k = order; k > 0; k--)
-            hash = hash_word(hash, k > 1 ? word_of(lm, k, path[k]) : (uint32_t)path[1]);
-        queue[node % AHEAD].place = place(hash, size);
-        queue[node % AHEAD].slot = (fe_lm_slot){(uint32_t)hash, (uint32_t)node};
-        FE_PREFETCH_WRITE(&slots[place(hash, size)]);
+        while (parent + 1 < lm->count[order - 1] && parents[parent + 1].child <= node)
+            parent++;
+        fe_lm_slot *slot = &queue[node % AHEAD];
+        *slot = slot_of(lm, order, node);
+        slot->context = contexts ? contexts[parent] : (uint32_t)parent;
+        FE_PREFETCH_WRITE(&slots[bucket(lm, order, key_at(slot))]);
     }
 }
 
-/* The node of an n-gram: the child of a context, whose children are [begin, end), with this word and hash. */
-FE_INLINE uint64_t find(const fe_lm *lm, int order, uint64_t hash, uint32_t word, uint64_t begin, uint64_t end)
+/* The slot of an n-gram in a bucket; FE_NONE if it is nowhere; UNSURE if the bucket is full of others. */
+FE_INLINE uint64_t look(const fe_lm *lm, int order, uint64_t key, uint64_t first)
 {
-    const uint64_t size = lm->size[order];
-    const fe_lm_slot *slots = lm->slots[order];
-    uint64_t at = place(hash, size);
-    for (uint64_t turn = 0; turn < size && slots[at].node != FE_NONE; turn++) {
-        if (slots[at].check == (uint32_t)hash && slots[at].node >= begin && slots[at].node < end &&
-            word_of(lm, order, slots[at].node) == word)
-            return slots[at].node;
-        at = at + 1 < size ? at + 1 : 0;
-    }
-    return FE_NONE;
+    const fe_lm_slot *at = &lm->slots[order][first];
+    unsigned hits = 0;
+    for (unsigned k = 0; k < FE_LM_BUCKET; k++)
+        hits |= (unsigned)(key_at(&at[k]) == key) << k;
+    const uint64_t missing = at[FE_LM_BUCKET - 1].context == FE_NONE ? FE_NONE : UNSURE;
+    return hits ? first + (unsigned)fe_lowest(hits | 1u << FE_LM_BUCKET) : missing;
 }
 
-typedef struct context { /* the last words, as many as its index says */
-    uint64_t begin, end; /* its children, none if it is no n-gram */
-    float backoff;
-    int seen;
-} context;
+FE_INLINE uint64_t next_bucket(const fe_lm *lm, int order, uint64_t first)
+{
+    return first + FE_LM_BUCKET < lm->size[order] ? first + FE_LM_BUCKET : 0;
+}
 
+/* Words in a row. Column i + 1 has the n-grams that end with word i, column 0 those of the word before. */
 typedef struct scan {
     const fe_lm *lm;
-    const int32_t *words;
-    uint64_t hashes[AHEAD][FE_MOST_ORDER + 1]; /* of the n-grams of each order that end at a word, ring */
-    int orders[AHEAD];                         /* the longest of them within the sentence */
-    context contexts[FE_MOST_ORDER + 1];
+    int n;                                       /* words, in two halves, so that one is looked at while the lines of */
+    int32_t words[BLOCK];                        /* the other are fetched */
+    int length;                                  /* words before the one at hand, from <s> or the beginning */
+    uint32_t slot[FE_MOST_ORDER + 1][BLOCK + 1]; /* FE_NONE: it is none */
+    float backoff[FE_MOST_ORDER + 1][BLOCK + 1]; /* 0 then */
+    double sum[BLOCK];                           /* log10 of the probabilities, as far as the orders have been seen */
 } scan;
 
-/* Hash the n-grams that end at word i and fetch their slots. */
-FE_INLINE void meet(scan *s, int64_t i)
+/* The n-grams of one order that may exist, of one half: which words they end with, and what finds them. */
+typedef struct wanted {
+    int n;
+    uint8_t words[HALF];
+    uint64_t keys[HALF];
+} wanted;
+
+FE_INLINE void unigrams(scan *s, int first, int last)
 {
     const fe_lm *lm = s->lm;
-    const int before = s->orders[(i - 1) & (AHEAD - 1)];
-    const int most = s->words[i] == FE_BOS ? 1 : before < lm->order ? before + 1 : lm->order;
-    uint64_t hash = hash_word(0, (uint32_t)s->words[i]), *hashes = s->hashes[i & (AHEAD - 1)];
-    s->orders[i & (AHEAD - 1)] = most;
-    FE_PREFETCH(&lm->nodes[1][s->words[i]]);
-    for (int k = 2; k <= most; k++) {
-        hashes[k] = hash = hash_word(hash, (uint32_t)s->words[i - k + 1]);
-        FE_PREFETCH(&lm->slots[k][place(hash, lm->size[k])]);
+    for (int i = first; i < last; i++) {
+        const fe_ngram *node = &lm->nodes[1][s->words[i]];
+        const int leaf = lm->additive && node->child >= node[1].child;
+        s->slot[1][i + 1] = (uint32_t)s->words[i];
+        s->backoff[1][i + 1] = leaf ? (float)lm->nothing : node->backoff;
+        s->sum[i] = node->prob;
     }
 }
 
-/* Fetch the nodes of word i that the first slots name. */
-FE_INLINE void approach(scan *s, int64_t i)
+/* Fetch the n-grams of one order whose context and, in a closed model, whose suffix exist. */
+FE_INLINE void want(const scan *s, int order, int first, int last, wanted *to)
 {
     const fe_lm *lm = s->lm;
-    const uint64_t *hashes = s->hashes[i & (AHEAD - 1)];
-    for (int k = 2; k <= s->orders[i & (AHEAD - 1)]; k++) {
-        const fe_lm_slot slot = lm->slots[k][place(hashes[k], lm->size[k])];
-        const int likely = (slot.check == (uint32_t)hashes[k]) & (slot.node < lm->count[k]);
-        const uint64_t node = likely ? slot.node : 0; /* fetching in vain costs less than a branch nothing foresees */
-        if (k < lm->order)
-            FE_PREFETCH(&lm->nodes[k][node]);
-        else
-            FE_PREFETCH(&lm->longest[node]);
+    const uint32_t *contexts = s->slot[order - 1], *suffixes = contexts + 1;
+    to->n = 0;
+    for (int i = first; i < last; i++) {
+        to->words[to->n] = (uint8_t)i;
+        to->keys[to->n] = key_of(contexts[i], (uint32_t)s->words[i]);
+        to->n += (contexts[i] != FE_NONE) & ((suffixes[i] != FE_NONE) | !lm->closed) & (s->words[i] != FE_BOS);
+    }
+    for (int k = 0; k < to->n; k++)
+        FE_PREFETCH(&lm->slots[order][bucket(lm, order, to->keys[k])]);
+}
+
+FE_INLINE void take(scan *s, int order, int i, uint64_t at)
+{
+    const fe_lm_slot *slot = &s->lm->slots[order][at == FE_NONE ? 0 : at];
+    s->slot[order][i + 1] = (uint32_t)at;
+    s->backoff[order][i + 1] = at == FE_NONE ? 0 : slot->backoff;
+    s->sum[i] = at == FE_NONE ? s->sum[i] : slot->prob;
+}
+
+/* The n-grams of one order: what they add, and their slots. */
+FE_INLINE void ngrams(scan *s, int order, int first, int last, const wanted *from)
+{
+    const fe_lm *lm = s->lm;
+    uint8_t late[HALF];
+    int waiting = 0;
+    for (int i = first; i < last; i++) {
+        s->slot[order][i + 1] = FE_NONE;
+        s->backoff[order][i + 1] = 0;
+        s->sum[i] += s->backoff[order - 1][i];
+    }
+    for (int k = 0; k < from->n; k++) {
+        const uint64_t home = bucket(lm, order, from->keys[k]), at = look(lm, order, from->keys[k], home);
+        if (FE_LIKELY(at != UNSURE)) {
+            take(s, order, from->words[k], at);
+        } else {
+            FE_PREFETCH(&lm->slots[order][next_bucket(lm, order, home)]);
+            late[waiting++] = (uint8_t)k;
+        }
+    }
+    for (int j = 0; j < waiting; j++) {
+        const int k = late[j];
+        uint64_t at = UNSURE, home = bucket(lm, order, from->keys[k]);
+        for (uint64_t seen = 0; seen < lm->size[order] && at == UNSURE; seen += FE_LM_BUCKET) {
+            home = next_bucket(lm, order, home);
+            at = look(lm, order, from->keys[k], home);
+        }
+        take(s, order, from->words[k], at == UNSURE ? FE_NONE : at);
     }
 }
 
-/* Whether node `node` of an order exists; then *prob is its, and it is the context of so many words. */
-FE_INLINE int reach(scan *s, int order, uint64_t node, context *context, float *prob)
+/* The context alone decides, as long as it may be: its longest n-gram, or its share for all others. */
+static void decide(scan *s)
 {
-    const fe_lm *lm = s->lm;
-    if (node >= lm->count[order])
-        return 0;
-    if (order == lm->order && order > 1) {
-        *prob = lm->longest[node].prob;
-        return 1;
+    const int order = s->lm->order;
+    for (int i = 0; i < s->n; i++) {
+        s->length = s->words[i] == FE_BOS ? 0 : s->length + 1;
+        const int most = s->length < order ? s->length + 1 : order;
+        if (s->slot[most][i + 1] == FE_NONE)
+            s->sum[i] = s->slot[most - 1][i] == FE_NONE ? s->lm->nothing : s->backoff[most - 1][i];
     }
-    const fe_ngram *found = &lm->nodes[order][node];
-    *prob = found->prob;
-    context->seen = 1;
-    context->backoff = found->backoff;
-    if (order < lm->order) {
-        context->begin = found->child;
-        context->end = found[1].child < lm->count[order + 1] ? found[1].child : lm->count[order + 1];
-    }
-    return 1;
 }
 
-/* log10 of the probability of word i, whose contexts become those of the next word. */
-static double step(scan *s, int64_t i)
+/* Where words come from: sentences, which get <s> and </s>, or words as they are. */
+typedef struct source {
+    const int32_t *ids;
+    const int64_t *offsets; /* of sentences, NULL: none */
+    int64_t at, end;        /* word; sentence or, without any, word before which it ends */
+    int64_t sentence;
+    int inside;             /* of a sentence, behind its <s> */
+} source;
+
+/* The next words; returns how many. */
+static int fill(const fe_lm *lm, source *from, int32_t *words)
 {
-    const fe_lm *lm = s->lm;
-    const uint64_t *hashes = s->hashes[i & (AHEAD - 1)];
-    const int most = s->orders[i & (AHEAD - 1)];
-    context next[FE_MOST_ORDER + 1];
-    float prob = 0;
-    int best = 0;
-    for (int k = 1; k <= most; k++) {
-        const context *context = &s->contexts[k - 1];
-        uint64_t node = FE_NONE;
-        next[k].seen = 0;
-        if (k == 1)
-            node = (uint32_t)s->words[i];
-        else if (context->seen && context->begin < context->end && (best == k - 1 || !lm->closed))
-            node = find(lm, k, hashes[k], (uint32_t)s->words[i], context->begin, context->end);
-        if (node != FE_NONE && reach(s, k, node, &next[k], &prob))
-            best = k;
+    int n = 0;
+    for (; n < BLOCK && (from->offsets ? from->sentence : from->at) < from->end; n++) {
+        if (!from->offsets || (from->inside && from->at < from->offsets[from->sentence + 1])) {
+            words[n] = from->ids[from->at++];
+        } else {
+            words[n] = from->inside ? FE_EOS : FE_BOS;
+            from->sentence += from->inside;
+            from->inside = !from->inside;
+        }
+        FE_PREFETCH(&lm->nodes[1][words[n]]);
     }
-    double sum = prob;
-    if (lm->additive && best < most) {
-        const context *whole = &s->contexts[most - 1];
-        sum = whole->seen && whole->begin < whole->end ? whole->backoff : lm->nothing;
-    } else
-        for (int k = best; k < most; k++)
-            if (k && s->contexts[k].seen)
-                sum += s->contexts[k].backoff;
-    for (int k = 1; k <= most; k++)
-        s->contexts[k] = next[k];
-    return sum;
+    return n;
 }
 
-void fe_lm_score(const fe_lm *lm, const int32_t *words, int64_t first, int64_t last, int64_t end, double *out)
+/* Natural logarithms of all words but, of sentences, the <s>. */
+static void score(const fe_lm *lm, source *from, double *out)
 {
-    scan s;
+    scan s; /* large: only what is needed is written */
+    wanted half[2];
     s.lm = lm;
-    s.words = words;
-    s.orders[(first - 1) & (AHEAD - 1)] = 0;
-    for (int64_t i = first; i < end && i < first + AHEAD - 1; i++)
-        meet(&s, i);
-    for (int64_t i = first; i < last; i++) {
-        if (i + AHEAD - 1 < end)
-            meet(&s, i + AHEAD - 1);
-        if (i + HALF < end)
-            approach(&s, i + HALF);
-        double log10 = step(&s, i);
-        out[i] = words[i] == FE_BOS ? 0 : log10 * LN10;
+    s.length = -1;
+    for (int k = 1; k <= lm->order; k++) {
+        s.slot[k][0] = FE_NONE;
+        s.backoff[k][0] = 0;
     }
+    while ((s.n = fill(lm, from, s.words))) {
+        const int halves = s.n > HALF ? 2 : 1, bounds[3] = {0, halves == 1 ? s.n : HALF, s.n};
+        for (int order = 1; order <= lm->order; order++)
+            for (int h = 0; h < halves; h++) {
+                if (order == 1)
+                    unigrams(&s, bounds[h], bounds[h + 1]);
+                else
+                    ngrams(&s, order, bounds[h], bounds[h + 1], &half[h]);
+                if (order < lm->order)
+                    want(&s, order + 1, bounds[h], bounds[h + 1], &half[h]);
+            }
+        if (lm->additive)
+            decide(&s);
+        for (int i = 0; i < s.n; i++) {
+            *out = s.words[i] == FE_BOS ? 0 : s.sum[i] * LN10;
+            out += !from->offsets || s.words[i] != FE_BOS;
+        }
+        for (int k = 1; k <= lm->order; k++) {
+            s.slot[k][0] = s.slot[k][s.n];
+            s.backoff[k][0] = s.backoff[k][s.n];
+        }
+    }
+}
+
+void fe_lm_score(const fe_lm *lm, const int32_t *words, int64_t n, double *out)
+{
+    source from = {.ids = words, .end = n};
+    score(lm, &from, out);
+}
+
+void fe_lm_sentences(const fe_lm *lm, const int32_t *ids, const int64_t *offsets, int64_t first, int64_t last,
+                     double *out)
+{
+    source from = {.ids = ids, .offsets = offsets, .at = offsets[first], .sentence = first, .end = last};
+    score(lm, &from, out + offsets[first] + first);
 }

@@ -102,8 +102,11 @@ void fe_ngrams_log(fe_ngram *nodes, int64_t first, int64_t last, const float *ba
 
 /* ---- questions ---- */
 
-typedef struct fe_lm_slot { /* of a hash table; node FE_NONE: empty */
-    uint32_t check, node;
+#define FE_LM_BUCKET 4 /* slots, a line of the cache */
+
+typedef struct fe_lm_slot { /* an n-gram in a hash table */
+    uint32_t word, context; /* its last word; the slot of the words before, or the one word before; FE_NONE: empty */
+    float prob, backoff;    /* log10 */
 } fe_lm_slot;
 
 typedef struct fe_lm {
@@ -115,15 +118,20 @@ typedef struct fe_lm {
     const fe_longest *longest;
     const fe_lm_slot *slots[FE_MOST_ORDER + 1]; /* of the orders from 2 */
     uint64_t count[FE_MOST_ORDER + 1];       /* of nodes */
-    uint64_t size[FE_MOST_ORDER + 1];        /* of slots, at most 2^32 */
+    uint64_t size[FE_MOST_ORDER + 1];        /* of slots: whole buckets, at least one, more than nodes, below 2^32 */
 } fe_lm;
 
-/* Fill the slots of an order (all empty) with its nodes. */
-void fe_lm_index(const fe_lm *lm, int order, fe_lm_slot *slots);
+/* Fill the slots of an order (all empty) with its nodes, which places (count,) says where to find; contexts are the
+ * places of the order before, NULL for words. */
+void fe_lm_index(const fe_lm *lm, int order, const uint32_t *contexts, fe_lm_slot *slots, uint32_t *places);
 
-/* out[i] = natural log of the probability of words[i] after those before it in its sentence, for i in [first, last); 0
- * for <s>, with which each sentence begins, also the first. words (end,) is read ahead of need. A damaged model gives
- * wrong numbers, but nothing is read outside its arrays. */
-void fe_lm_score(const fe_lm *lm, const int32_t *words, int64_t first, int64_t last, int64_t end, double *out);
+/* out[i] = natural log of the probability of words[i] after those before it in its sentence (n,); 0 for <s>, with which
+ * each sentence begins, also the first. A damaged model gives wrong numbers, but nothing is read outside its arrays. */
+void fe_lm_score(const fe_lm *lm, const int32_t *words, int64_t n, double *out);
+
+/* The same for sentences [first, last) of a text without <s> and </s>, with which they are scored: sentence s has ids
+ * [offsets[s], offsets[s + 1]), and the logarithms of its words and of its </s> go to out[offsets[s] + s] and on. */
+void fe_lm_sentences(const fe_lm *lm, const int32_t *ids, const int64_t *offsets, int64_t first, int64_t last,
+                     double *out);
 
 #endif

@@ -143,23 +143,28 @@ fe_status fe_strmap_add(fe_strmap *map, const fe_token *token, int64_t count, in
     return FE_OK;
 }
 
-/* The likely ids of tokens (n,), -1 for a word that is not there; the records that decide are on their way. */
-FE_INLINE void guess(const fe_strmap *map, const fe_token *tokens, int n, int32_t *ids)
+/* The likely ids of tokens (n,), -1 for a word that is not there; the records that decide are on their way, to be
+ * counted in or, by several threads, only read. */
+FE_INLINE void guess(const fe_strmap *map, const fe_token *tokens, int n, int counted, int32_t *ids)
 {
     for (int k = 0; k < n; k++)
-        FE_PREFETCH_WRITE(&map->slots[place(map, tokens[k].hash)]);
+        FE_PREFETCH(&map->slots[place(map, tokens[k].hash)]);
     for (int k = 0; k < n; k++) {
         uint64_t at = place(map, tokens[k].hash);
         while (map->slots[at].id1 && map->slots[at].tag != (uint32_t)tokens[k].hash)
             at = next(map, at);
         ids[k] = (int32_t)map->slots[at].id1 - 1;
-        FE_PREFETCH_WRITE(&map->words[ids[k] < 0 ? 0 : ids[k]]);
+        const fe_word *word = &map->words[ids[k] < 0 ? 0 : ids[k]];
+        if (counted)
+            FE_PREFETCH_WRITE(word);
+        else
+            FE_PREFETCH(word);
     }
 }
 
 fe_status fe_strmap_count(fe_strmap *map, const fe_token *tokens, int n, int32_t *ids)
 {
-    guess(map, tokens, n, ids);
+    guess(map, tokens, n, 1, ids);
     for (int k = 0; k < n; k++) {
         if (FE_LIKELY(ids[k] >= 0 && same(map, &map->words[ids[k]], &tokens[k]))) {
             map->words[ids[k]].count++;
@@ -174,7 +179,7 @@ fe_status fe_strmap_count(fe_strmap *map, const fe_token *tokens, int n, int32_t
 
 void fe_strmap_find(const fe_strmap *map, const fe_token *tokens, int n, int32_t *ids)
 {
-    guess(map, tokens, n, ids);
+    guess(map, tokens, n, 0, ids);
     for (int k = 0; k < n; k++) {
         if (FE_LIKELY(ids[k] < 0 || same(map, &map->words[ids[k]], &tokens[k])))
             continue;

@@ -171,6 +171,35 @@ fe_status fe_encode(fe_strmap *map, uint8_t *text, int64_t bytes, fe_separators 
     return encode(map, text, bytes + 1, FE_LISTS, limit, ids, ends, result);
 }
 
+int64_t fe_find_words(const fe_strmap *map, uint8_t *text, int64_t bytes, int32_t *ids)
+{
+    fe_token batch[BATCH];
+    int n = 0, inside = 0;
+    int64_t found = 0, start = 0;
+    uint64_t gap = 1;
+    memset(text + bytes, ' ', FE_TEXT_PAD);
+    for (int64_t at = 0; at <= bytes; at += 64) {
+        const uint64_t gaps = find_marks(text + at, FE_TEXT).gaps;
+        uint64_t edges = gaps ^ (gaps << 1 | gap);
+        for (gap = gaps >> 63; edges; edges &= edges - 1) {
+            const int64_t edge = at + fe_lowest(edges);
+            inside = !inside;
+            if (inside) {
+                start = edge;
+                continue;
+            }
+            batch[n++] = fe_token_padded(map, text + start, edge - start);
+            if (n == BATCH) {
+                fe_strmap_find(map, batch, n, ids + found);
+                found += n;
+                n = 0;
+            }
+        }
+    }
+    fe_strmap_find(map, batch, n, ids + found);
+    return found + n;
+}
+
 int64_t fe_last_separator(const uint8_t *text, int64_t bytes, fe_separators separators)
 {
     while (bytes-- && !separates(text[bytes], separators))

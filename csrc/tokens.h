@@ -23,6 +23,10 @@ typedef struct fe_encoded {
 fe_status fe_encode(fe_strmap *map, uint8_t *text, int64_t bytes, fe_separators separators, int64_t limit, int32_t *ids,
                     int32_t *ends, fe_encoded *result);
 
+/* Words of text (bytes,) between white space, looked up: ids (bytes/2 + 1,), -1 for unknown ones; returns how many.
+ * FE_TEXT_PAD bytes behind the text are overwritten. Threads can share the map. */
+int64_t fe_find_words(const fe_strmap *map, uint8_t *text, int64_t bytes, int32_t *ids);
+
 /* Index of the last / first separator, or -1. */
 int64_t fe_last_separator(const uint8_t *text, int64_t bytes, fe_separators separators);
 int64_t fe_first_separator(const uint8_t *text, int64_t bytes, fe_separators separators);

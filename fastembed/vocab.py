@@ -5,11 +5,15 @@ from functools import cached_property
 
 import numpy as np
 
+from . import parallel
 from ._core import tables
+from ._core.encode import WordMap
+from ._core.texts import PAD, Texts, compact
 from .errors import FormatError, ParameterError, WordNotFoundError
 from .late import late
 
 _atomic_write = late("fastembed.io.atomic", "atomic_write")
+_BLOCK = 1 << 16  # bytes of text that a thread numbers at once
 _SUGGEST_AMONG = 20_000  # most frequent words that a suggestion for an unknown word may come from
 
 
@@ -53,6 +57,35 @@ class Vocab:
         if len(index) < len(self):
             index = {word: number for number, word in reversed(list(enumerate(self.words)))}
         return index
+
+    @cached_property
+    def map(self):
+        """The words as a WordMap, whose ids are theirs: a word that comes twice would change them."""
+        words = WordMap(0)
+        words.extend(self.blob, self.offsets, self.counts)
+        return words
+
+    def number(self, texts, threads=None):
+        """The words of many str, divided at white space: ids (N,) int32, -1 for unknown ones, and where each text
+        begins in them: offsets (S + 1,) int64. The vocabulary must have no word twice.
+        """
+        texts = Texts(texts)
+        ends = texts.ends
+        lengths, chunks = np.diff(ends), max(1, min(len(ends) - 1, int(ends[-1]) // _BLOCK))
+        bounds = np.searchsorted(ends, np.linspace(0, ends[-1], chunks + 1)[1:-1])
+        bounds = np.concatenate([[0], bounds, [len(lengths)]]).astype(np.int64)
+        threads = min(parallel.check_threads(threads), chunks)
+        scratch = np.empty((threads, int(lengths.max(initial=0)) + PAD), np.uint8)
+        ids, counts = np.empty(int(ends[-1]) // 2 + len(ends), np.int32), np.zeros(len(lengths), np.int64)
+
+        def work(job, worker):
+            texts.number(job, worker, self.map, bounds, scratch, ids, counts)
+
+        parallel.share(work, chunks, threads)
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        found = np.empty(int(offsets[-1]), np.int32)
+        compact(ids, ends, offsets, found)
+        return found, offsets
 
     @property
     def total(self):

@@ -73,3 +73,21 @@ def test_what_cannot_be(text, tmp_path, monkeypatch, arguments, code, message):
     (tmp_path / "empty.txt").write_text("")
     refused(run("embed", *arguments), code, message)
     assert not list(tmp_path.glob("o.*")) and not list(tmp_path.glob(".*.tmp"))
+
+
+def test_elmo_is_trained_and_gone_on_with(folder):
+    sizes = {
+        "--dim": "8",
+        "--hidden": "8",
+        "--filters": "1:4,2:4",
+        "--batch": "2",
+        "--min-count": "1",
+        "--threads": "1",
+    }
+    small = [text for pair in sizes.items() for text in pair]
+    said = done(run("train", "elmo", "text.txt", "-o", "e.fe", *small))
+    assert "3 layers x 16" in said and "wv" not in said
+    done(run("train", "elmo", "text.txt", "-o", "f.fe", "--resume", "e.fe"))
+    assert fe.load("f.fe").filters == ((1, 4), (2, 4)) and len(fe.load("f.fe").history) == 2
+    refused(run("train", "elmo", "text.txt", "-o", "e.fe", "--filters", "1,2"), 2, "is no list of pairs")
+    assert "x 16" in done(run("embed", "e.fe", "text.txt", "-o", "o.npz", "--layers", "-1"))

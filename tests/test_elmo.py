@@ -12,7 +12,7 @@ from fastembed.io import native
 
 TEXT = ["the cat sat on the mat", "a dog lay on a rug", "the dog sat on the rug"] * 20
 RANDOM = np.random.default_rng(0)
-LONG = [" ".join(f"w{k}" for k in RANDOM.zipf(1.3, 30) % 200) for _ in range(100)]
+LONG = [" ".join(f"w{k}" for k in RANDOM.zipf(1.3, 30) % 200) for _ in range(50)]
 SMALL = {
     "char_dim": 4, "filters": ((1, 8), (2, 8)), "dim": 8, "hidden": 16, "min_count": 1, "epochs": 15, "batch": 4,
     "steps": 8, "samples": None, "lr": 0.02, "threads": 1,
@@ -125,7 +125,7 @@ def test_a_stopped_run_goes_on_exactly(error, tmp_path, monkeypatch):
     monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
     settings = {"samples": 20, "dropout": 0.1, "epochs": 2, "optimizer": "adam" if error else "adagrad"}
     whole, parts, stops = model(**settings).fit(LONG, verbose=0), model(**settings), set()
-    for words in (1, 1500, 4000):
+    for words in (1, 700, 1900):
         with contextlib.suppress(KeyboardInterrupt):
             parts.fit(LONG, verbose=0, resume=True, callbacks=[StopAt(words, error)])
         parts.save(tmp_path / "m.fe")

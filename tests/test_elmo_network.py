@@ -65,7 +65,7 @@ def test_encoder_as_window_by_window(isa, dtype, activation, dim):
     np.testing.assert_allclose(found, wanted, atol=1e-5 if dtype is np.float32 else 1e-12)
 
 
-SOME = 8  # numbers of each array whose gradients are checked
+SOME = 4  # numbers of each array whose gradients are checked
 
 
 def differences(params, loss, gradients):
@@ -117,19 +117,46 @@ def unrolls():
     "how", [{}, {"residual": False, "hidden": 4}, {"samples": 5, "dropout": 0.3}, {"chars": False, "layers": 3}]
 )
 def test_gradients_of_both_directions(how):
-    one = network(threads=2, **how)
-    streams, states = unrolls(), None
+    one, streams = network(**how), unrolls()
     _, states = one.forward([stream.batch_at(0) for stream in streams], None)
-    for number in (0, 1):
-        batch = [stream.batch_at(number) for stream in streams]
+    batch = [stream.batch_at(1) for stream in streams]  # whose rows end at different steps
 
-        def loss(batch=batch):
-            if one.output is not one.exact:
-                one.output.seed(1)
-            random = [np.random.default_rng(k) for k in (3, 4)] if one.dropout else None
-            return one.forward(batch, states, random)[0].sum()
+    def loss():
+        if one.output is not one.exact:
+            one.output.seed(1)
+        random = [np.random.default_rng(k) for k in (3, 4)] if one.dropout else None
+        return one.forward(batch, states, random)[0].sum()
 
-        loss()
-        gradients = one.backward(1.0) + one.output.gradients()
-        assert {name for name, _, _ in gradients} == set(one.params)
-        differences(one.params, loss, gradients)
+    loss()
+    gradients = one.backward(1.0) + one.output.gradients()
+    assert {name for name, _, _ in gradients} == set(one.params)
+    differences(one.params, loss, gradients)
+
+
+@pytest.mark.parametrize("how", [{}, {"samples": 5, "dropout": 0.3}])
+def test_threads_change_no_gradient(how):
+    found = []
+    for threads in (1, 2):
+        one = network(threads=threads, **how)
+        one.params.flat[:] = np.random.default_rng(1).standard_normal(one.params.flat.shape) / 2
+        if one.output is not one.exact:
+            one.output.seed(1)
+        random = [np.random.default_rng(k) for k in (3, 4)] if one.dropout else None
+        losses, _ = one.forward([stream.batch_at(0) for stream in unrolls()], None, random)
+        found.append([losses, *(array for _, _, array in one.backward(1.0) + one.output.gradients())])
+    assert all((a == b).all() for a, b in zip(*found, strict=True))
+
+
+def test_bytes_of_a_character_may_be_cut():
+    alphabet, vocab = characters.Alphabet(), Vocab(["abé", "是是"])
+    spelled = alphabet.spell(vocab.blob, vocab.offsets)
+    ids, firsts, lengths = alphabet.lay_out(spelled, np.array([2, 0, 3]), 5, 2)
+    wanted = [258, 97, 98, 0xC3, 259, 260, 260, 258, 256, 259, 260, 260, 258, 0xE6, 0x98, 0xAF, 259, 260, 260]
+    assert ids.tolist() == wanted and firsts.tolist() == [0, 7, 12, 19] and lengths.tolist() == [5, 3, 5]
+
+
+def test_unicode_alphabets_keep_what_is_frequent():
+    alphabet = characters.Alphabet.of(["是b", "éb", "c"], np.array([3, 1, 2]), min_count=2)
+    assert "".join(map(chr, alphabet.points)) == "bc是" and alphabet.size == 9
+    vocab = Vocab(["é是😀", "c"])
+    assert alphabet.spell(vocab.blob, vocab.offsets).ids.tolist() == [4, 5, 3, 2, 3, 1]

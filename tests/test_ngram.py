@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import fastembed as fe
+from fastembed._core import lm
 from fastembed.errors import CorpusError, FormatError, NotFittedError, ParameterError
 from fastembed.io import native
 from fastembed.models.language import EOS
@@ -133,6 +134,64 @@ def test_a_text_is_scored_word_by_word(smoothing):
     logs, words = model.logprobs(sentences)
     assert len(logs) == len(words) == sum(map(len, sentences)) + len(sentences)
     assert (words == EOS).sum() >= len(sentences)
+
+
+ODD = [
+    "w0 w1 w2", "", " ", "\n", "w0\tw1\n\x0b w2 \x0cw3\r\n", "  w0  ", "zebra w0 zebra", "<s> w0 </s> w1 <unk>",
+    "w0\u3000w1 w2\u00a0w3", "\x1cw0 w1\x85", "ẅ0 w1 中国", "w0 \ud800 w1\udfff", "w0\0w1 \0", "W0 W1", "ΑΣ Σ w0ΣΑ ΑΣ",
+    "x" * 20, "w1 " * 3000, "w" * 5000, " ".join(f"w{k % 31}" for k in range(129)), "é" * 16 + " w3",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_text_is_scored_as_its_words_are(lowercase, threads):
+    text = [" ".join(sentence) for sentence in TEXT] + ["ας σ ΑΣ w0σα ẅ0 中国 " + "é" * 16, "X" * 20]
+    model = fe.NGramLM(order=3, threads=threads).fit(fe.Corpus(text, lowercase=lowercase), verbose=0)
+    lists = [model._words(sentence) for sentence in ODD]
+    wanted = [model.score(words) for words in lists]
+    assert [model.score(sentence) for sentence in ODD] == pytest.approx(wanted, rel=1e-12)
+    assert model.scores(ODD) == pytest.approx(wanted, rel=1e-12)
+    assert model.scores(ODD * 300) == pytest.approx(wanted * 300, rel=1e-12)  # as many chunks as threads want
+    ids, offsets = model._numbered(ODD)
+    assert ids.tolist() == [k for words in lists for k in model._text_ids(words)] and ids.dtype == np.int32
+    assert np.diff(offsets).tolist() == [len(words) for words in lists]
+
+
+def test_characters_are_scored_as_lists_are():
+    model = fe.NGramLM(order=3).fit(fe.Corpus(["中国 人", "ab c"], tokenizer="characters"), verbose=0)
+    sentences = ["中国", " 中\u3000国 ", "", "ab\ud800", "<s>"]
+    wanted = [model.score(list(sentence.replace(" ", "").replace("\u3000", ""))) for sentence in sentences]
+    assert [model.score(sentence) for sentence in sentences] == pytest.approx(wanted, rel=1e-12)
+    assert model.scores(sentences) == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+@pytest.mark.parametrize("order", [1, 2, 5])
+def test_where_sentences_lie_in_a_block_changes_nothing(order, smoothing):
+    """Words are looked up 128 at a time: sentences begin and end anywhere in it, and some are longer."""
+    model = fitted(order=order, smoothing=smoothing)
+    sentences = TEXT + [sum(TEXT[:k], []) for k in (11, 12, 13, 26, 27, 60)]
+    alone = np.concatenate([model.logprobs([sentence])[0] for sentence in sentences])
+    assert model.logprobs(sentences)[0].tolist() == alone.tolist()
+    logs, words = model.logprobs(sentences[-1:])
+    for i in (0, 1, 62, 63, 64, 65, 127, 128, 129, len(words) - 1):
+        context = ["<s>", *sentences[-1][:i]]
+        assert logs[i] == model.logprob(model.vocab.words[words[i]], context)
+
+
+def test_full_buckets_are_passed():
+    """A table as full as it can be finds what one with room finds, and misses what that misses."""
+    model = fitted(order=3)
+    small, wanted = model._model, model.scores(TEXT + [["w29", "w28", "w27"]] * 3)
+    tight = [None, None, *(np.full((-(-(count + 1) // 4) * 4, 4), 0xFFFFFFFF, np.uint32) for count in small.counts[1:])]
+    core, places = lm.Model(small.nodes, tight), None
+    for order, count in enumerate(small.counts[1:], 2):
+        before, places = places, np.empty(count, np.uint32)
+        core.index(order, before, places)
+        assert (tight[order][places, 0] == small.nodes[order][:count, 0]).all()
+    small.slots, small._core = tight, core
+    assert (model.scores(TEXT + [["w29", "w28", "w27"]] * 3) == wanted).all()
 
 
 def tensors(model):
@@ -348,3 +407,10 @@ def test_kenlm_gives_the_same_scores(smoothing, tmp_path):
     theirs = kenlm.Model(str(tmp_path / "m.arpa"))
     for sentence in [*TEXT[:50], ["never", "w0", "seen", "w1"], []]:
         assert model.score(sentence) / math.log(10) == pytest.approx(theirs.score(" ".join(sentence)), abs=1e-4)
+    assert model.score("") == model.score(" \n") == model.logprob("</s>", ["<s>"])
+    assert model.score("") / math.log(10) == pytest.approx(theirs.score(""), abs=1e-5)
+
+
+def test_empty_lines_are_no_sentences():
+    """lmplz would count them."""
+    assert same(tensors(fe.NGramLM(order=2).fit(["a b", "", " ", "b"])), tensors(fe.NGramLM(order=2).fit(["a b", "b"])))

@@ -38,6 +38,17 @@ def test_unknown_words_are_answered_with_similar_ones():
         vocab[["a"]]
 
 
+def test_numbering():
+    vocab = Vocab(["a", "b", "世界", "w" * 17], [4, 3, 2, 1])
+    texts = ["b a\tb", "", "c 世界 \ud800", "\n", "w" * 17 + " " + "w" * 18, "a " * 70]
+    for copies, threads in ((1, 1), (2000, 3)):
+        ids, offsets = vocab.number(texts * copies, threads)
+        assert ids.tolist() == [1, 0, 1, -1, 2, -1, 3, -1, *[0] * 70] * copies and ids.dtype == np.int32
+        assert np.diff(offsets).tolist() == [3, 0, 3, 0, 2, 70] * copies and offsets.dtype == np.int64
+    ids, offsets = vocab.number([])
+    assert len(ids) == 0 and offsets.tolist() == [0]
+
+
 def test_pruned_is_a_prefix():
     vocab = vocab_of([9, 5, 5, 2, 1])
     assert vocab.pruned(5).words == ["w0", "w1", "w2"] and vocab.pruned(5).counts.tolist() == [9, 5, 5]

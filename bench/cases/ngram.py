@@ -1,4 +1,4 @@
-"""n-gram language models: training against KenLM's lmplz, scoring against the Python package kenlm."""
+"""n-gram language models against KenLM: training against lmplz, scoring against its Python package and query."""
 
 import tempfile
 from pathlib import Path
@@ -8,7 +8,7 @@ from ..peers import installed, kenlm
 from ..results import OURS, Column, Table
 from ..runner import Contestant, call, take_turns
 
-SUMMARY = "Kneser-Ney models of order 3 and 5, and scores of sentences; --peer NAME:lmplz=COMMAND for KenLM's lmplz"
+SUMMARY = "Kneser-Ney models of order 3 and 5, scores of sentences; --peer NAME:lmplz= or NAME:query=COMMAND of KenLM"
 PARTS = ("train-3", "train-5", "score-3", "score-5")
 SENTENCE = 25  # words on a line, at most
 TRAIN = [
@@ -21,7 +21,9 @@ TRAIN = [
 SCORE = [
     Column("rate", "all at once", "rate", "more"),
     Column("single", "one by one", "rate", "more"),
+    Column("file", "a file", "rate", "more"),
     Column("mean", "mean score", "loss"),
+    Column("perplexity", "perplexity", "loss"),
 ]
 
 
@@ -31,6 +33,8 @@ def run(context, part):
     with tempfile.TemporaryDirectory(prefix="fe") as folder:
         job = {"text": str(Path(folder, "text")), "order": int(order), "arpa": str(Path(folder, "m.arpa"))}
         recut(context.text.path, job["text"], SENTENCE)
+        with open(job["text"], encoding="utf-8") as lines:
+            job["words"] = sum(len(line.split()) for line in lines)
         if what == "score":
             call("peers.ours:ngram", job | {"threads": max(context.threads), "save": True})
         make = _train if what == "train" else _score
@@ -53,8 +57,12 @@ def _score(context, part, job):
     contestants = [Contestant(OURS, lambda: call("peers.ours:ngram_scores", job))]
     if installed("kenlm"):
         contestants.append(Contestant("kenlm", lambda: call("peers.kenlm:scores", job)))
+    for program in context.programs:
+        if "query" in program.kinds:
+            contestants.append(Contestant(program.name, lambda program=program: kenlm.query(program, job)))
     notes = [
         "words a second; all at once: ours `scores(sentences)`; kenlm has `score(sentence)` alone",
+        "a file: ours `perplexity(path)`, KenLM's query without the time of opening its binary model (probing)",
         "the same ARPA file and sentences; KenLM has one thread",
     ]
     return _table(context, part, job, SCORE, contestants, notes)

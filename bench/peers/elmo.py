@@ -52,7 +52,7 @@ def theirs(job):
 def _start(job):
     """The model with new parameters, and the batches of its text."""
     import fastembed as fe
-    from fastembed.models.elmo import Batches
+    from fastembed.models.bothways import Batches
 
     model = fe.ELMo.small(threads=job["threads"], seed=SEED)
     encoded, how = model._read(fe.Corpus(job["text"], threads=job["threads"]))

@@ -1,11 +1,13 @@
-"""KenLM: the Python package inside a measured process, and lmplz as a whole process."""
+"""KenLM: the Python package inside a measured process; lmplz, build_binary and query as whole processes."""
 
+import os
 import re
 from time import perf_counter
 
 from ..runner import BenchError, execute
 
 TYPES = re.compile(r"^(\d+) (\d+) D1=", re.MULTILINE)  # n-grams of each order, as lmplz reports them
+PERPLEXITY = re.compile(r"^Perplexity including OOVs:\s+(\S+)", re.MULTILINE)  # as query reports it
 
 
 def train(program, job):
@@ -26,8 +28,24 @@ def scores(job):
     model = kenlm.Model(job["arpa"])
     with open(job["text"], encoding="utf-8") as lines:
         sentences = lines.read().splitlines()
-    words = sum(len(sentence.split()) for sentence in sentences)
     start = perf_counter()
     found = [model.score(sentence) for sentence in sentences]
-    rate = words / (perf_counter() - start)
+    rate = job["words"] / (perf_counter() - start)
     return {"rate": rate, "single": rate, "mean": sum(found) / len(found)}
+
+
+def query(program, job):
+    """Score the lines of the text by query, from a binary model that build_binary, beside it, makes before.
+
+    Opening the model costs time as well, so that of an empty text is taken off.
+    """
+    binary = job["arpa"] + ".bin"
+    if not os.path.exists(binary):
+        execute([os.path.join(os.path.dirname(program.command[0]), "build_binary"), "probing", job["arpa"], binary])
+    with open(job["text"], encoding="utf-8") as file:
+        runs = [execute([*program.command, "-v", "summary", binary], stdin=text) for text in ("", file.read())]
+    found = PERPLEXITY.search(runs[1].output)
+    if not found:
+        raise BenchError(f"{program.name} reported no perplexity: {runs[1].output[-500:]}")
+    seconds = runs[1].seconds - runs[0].seconds
+    return {"file": job["words"] / seconds, "perplexity": float(found[1])}

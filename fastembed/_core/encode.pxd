@@ -17,8 +17,13 @@ cdef extern from "strmap.h" nogil:
         uint64_t seed
     fe_token fe_token_padded(const fe_strmap *map, const uint8_t *at, int64_t bytes)
 
+cdef extern from "tokens.h" nogil:
+    enum:
+        FE_TEXT_PAD
+
 
 cdef class WordMap:
     cdef fe_strmap map
     cdef fe_status count(self, const fe_token *tokens, int n, int32_t *ids) noexcept nogil
     cdef void find(self, const fe_token *tokens, int n, int32_t *ids) noexcept nogil
+    cdef int64_t find_words(self, uint8_t *text, int64_t bytes, int32_t *ids) noexcept nogil

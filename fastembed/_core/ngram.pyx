@@ -1,4 +1,4 @@
-"""n-grams: counted, smoothed and asked for (csrc/ngrams.h tells how they are kept).
+"""n-grams: counted and smoothed (csrc/ngrams.h tells how they are kept).
 
 Nodes are uint32 (n + 1, 4): word; count, then log10 of the probability; suffix, then log10 of the back-off weight;
 first child. The last row has only the end of the children. Those of the highest order end as uint32 (n, 2): word and
@@ -15,14 +15,8 @@ cdef extern from "ngrams.h" nogil:
     enum:
         FE_MOST_ORDER
         FE_MOST_WORDS
-        FE_BOS
-        FE_EOS
 
     ctypedef struct fe_ngram:
-        pass
-    ctypedef struct fe_longest:
-        pass
-    ctypedef struct fe_lm_slot:
         pass
 
     ctypedef struct fe_packing:
@@ -39,14 +33,6 @@ cdef extern from "ngrams.h" nogil:
     ctypedef struct fe_smoothing:
         double *discount
         double types, add, size
-    ctypedef struct fe_lm:
-        int order, additive, closed
-        double nothing
-        const fe_ngram **nodes
-        const fe_longest *longest
-        const fe_lm_slot **slots
-        uint64_t *count
-        uint64_t *size
 
     void fe_ngrams_tally(const fe_packing *packing, int64_t first, int64_t last, int64_t *counts)
     void fe_ngrams_pack(const fe_packing *packing, int64_t first, int64_t last, int64_t *places, uint64_t *records)
@@ -61,13 +47,10 @@ cdef extern from "ngrams.h" nogil:
     void fe_ngrams_interpolate(const fe_ngram *parents, int64_t first, int64_t last, fe_ngram *children,
                                const float *backoff, const fe_ngram *shorter)
     void fe_ngrams_log(fe_ngram *nodes, int64_t first, int64_t last, const float *backoff)
-    void fe_lm_index(const fe_lm *lm, int order, fe_lm_slot *slots)
-    void fe_lm_score(const fe_lm *lm, const int32_t *words, int64_t first, int64_t last, int64_t end, double *out)
 
 
 MOST_ORDER = FE_MOST_ORDER
 RECORD_BITS = 64 * FE_MOST_WORDS
-NONE = 0xFFFFFFFF
 DROPPED = 1 << 31
 
 
@@ -222,66 +205,3 @@ def logarithms(Job job, const int64_t[::1] bounds, uint32_t[:, ::1] nodes, backo
         while k >= 0:
             fe_ngrams_log(<fe_ngram *>&nodes[0, 0], bounds[k], bounds[k + 1], first)
             k = fe_job_take(&job.c)
-
-
-cdef class Model:
-    """A back-off model to ask.
-
-    Parameters
-    ----------
-    nodes : of the orders from 1, in a list that begins with None; the highest one's (n, 2) if it is not 1
-    slots : uint32 (size, 2) of the orders from 2, in a list that begins with two None; read-only if filled already
-    additive : None, or log10 of the probability behind an unseen context
-    closed : whether every n-gram's suffix is an n-gram
-    """
-    cdef fe_lm c
-    cdef object held
-
-    def __init__(self, nodes, slots, additive=None, bint closed=True):
-        cdef const uint32_t[:, ::1] rows
-        cdef int k
-        self.held = (list(nodes), list(slots))
-        self.c.order = len(nodes) - 1
-        self.c.additive, self.c.nothing = additive is not None, additive or 0.0
-        self.c.closed = closed
-        for k in range(1, self.c.order + 1):
-            rows = nodes[k]
-            if k == self.c.order and k > 1:
-                self.c.longest = <const fe_longest *>&rows[0, 0]
-            else:
-                self.c.nodes[k] = <const fe_ngram *>&rows[0, 0]
-            self.c.count[k] = rows.shape[0] - (k < self.c.order or k == 1)
-            if k > 1:
-                rows = slots[k]
-                self.c.slots[k], self.c.size[k] = <const fe_lm_slot *>&rows[0, 0], rows.shape[0]
-
-    def index(self, Job job):
-        """Fill the slots; chunk k of the job is order k + 2."""
-        cdef int64_t k
-        cdef uint32_t[:, ::1] rows
-        k = job.take()
-        while k >= 0:
-            rows = self.held[1][k + 2]
-            with nogil:
-                fe_lm_index(&self.c, k + 2, <fe_lm_slot *>&rows[0, 0])
-            k = job.take()
-
-    def score(self, Job job, const int64_t[::1] bounds, const int32_t[::1] words, double[::1] out):
-        """Natural logarithms of the probabilities of words (n,), in sentences that begin with <s>, whose is 0.
-
-        bounds (C + 1,) : where chunks begin, always with a sentence
-        out (n,) float64  # out
-        """
-        cdef int64_t k
-        with nogil:
-            k = fe_job_take(&job.c)
-            while k >= 0:
-                if bounds[k] < bounds[k + 1]:
-                    fe_lm_score(&self.c, &words[0], bounds[k], bounds[k + 1], words.shape[0], &out[0])
-                    fe_job_add(&job.c, bounds[k + 1] - bounds[k])
-                k = fe_job_take(&job.c)
-
-
-def slots_for(int64_t nodes):
-    """How many slots so many nodes need: two thirds are filled, so that most searches end at the first line."""
-    return nodes + nodes // 2 + 1

@@ -1,8 +1,8 @@
 """The native format: a safetensors file (github.com/huggingface/safetensors) with our metadata.
 
 The layout is eight bytes of header length, a JSON header, and the tensors back to back. We write and read it
-ourselves: so matrices with padded rows stream out without a copy, float tensors begin at multiples of 64 bytes, and
-everything is memory-mapped on load.
+ourselves: so matrices with padded rows stream out without a copy, floats and matrices begin at multiples of 64 bytes,
+and everything is memory-mapped on load.
 """
 
 import json
@@ -40,7 +40,7 @@ def write(path, tensors, meta, align=ALIGN):
     path : the file.
     tensors : dict of str to array of numbers; rows may be strided (a view of a padded matrix): nothing is copied whole.
     meta : dict of str to str.
-    align : where float tensors begin, a multiple of so many bytes; other programs take the zeros between for tensors.
+    align : floats and matrices begin at multiples of so many bytes; other programs take the zeros between for tensors.
 
     Raises ParameterError for what the format cannot hold, OSError (the old file is intact) if writing fails.
     """
@@ -60,7 +60,8 @@ def _plan(tensors, meta, align):
         code = _CODES.get(array.dtype.newbyteorder("<"))
         if code is None or name.startswith(_PAD) or name == "__metadata__" or array.ndim > _MAX_DIMS:
             raise ParameterError(f"tensor {name!r} of type {array.dtype}: the native format cannot hold it")
-        gap = -at % (align if array.dtype.kind == "f" else array.dtype.itemsize)
+        size = array.dtype.itemsize
+        gap = -at % (max(align, size) if array.dtype.kind == "f" or array.ndim > 1 else size)
         if gap:
             plan.append(np.zeros(gap, np.uint8))
             header[f"{_PAD}{at}"] = {"dtype": "U8", "shape": [gap], "data_offsets": [at, at + gap]}

@@ -6,10 +6,10 @@ Letters: V words of the vocabulary, n n-grams of an order, N words and S sentenc
 import numpy as np
 
 from .. import memory, parallel
-from .._core import ngram
+from .._core import lm, ngram
 from .._core.job import Job
 from ..errors import FormatError
-from .language import BOS, EOS
+from .language import BOS
 
 LN10 = float(np.log(10))
 _CHUNK = 4096  # words that a thread scores at once, at least
@@ -42,48 +42,42 @@ class Backoff:
         """Additive: log10 of the probability of any word behind an unseen context; else None."""
         return -float(np.log10(self.size - 1)) if self.additive else None
 
-    def core(self, threads=None):
+    @property
+    def core(self):
         """The compiled model, with its hash tables."""
         if self._core is None:
             missing, slots = self.slots is None, self.slots
             if missing:
                 slots = [None, None, *(_empty(count) for count in self.counts[1:])]
-            core = ngram.Model(self.nodes, slots, self.nothing, self.closed)
+            core = lm.Model(self.nodes, slots, self.nothing, self.closed)
             if missing and self.order > 1:
-                parallel.run(lambda job, _: core.index(job), Job(self.order - 1), threads)
+                parallel.run(lambda job, _: self._index(job, core), Job(self.order - 1), 1)
             self.slots, self._core = slots, core
         return self._core
 
-    def score(self, words, threads=1):
-        """Natural logarithms (n,) of the probabilities of words int32 (n,), of sentences that begin with <s>."""
-        core, out = self.core(threads), np.empty(len(words))
-        bounds = np.array([0, len(words)], np.int64)
-        if len(words) > 2 * _CHUNK:
-            starts = np.flatnonzero(words == BOS)
-            wanted = np.arange(_CHUNK, len(words), _CHUNK)
-            inner = starts[np.minimum(np.searchsorted(starts, wanted), len(starts) - 1)]
-            bounds = np.unique(np.concatenate([[0], inner, [len(words)]])).astype(np.int64)
-        job = Job(len(bounds) - 1)
-        if threads == 1 and job.chunks == 1:  # a thread would cost more than the work
-            core.score(job, bounds, words, out)
-        else:
-            parallel.run(lambda job, _: core.score(job, bounds, words, out), job, min(threads, job.chunks))
+    def _index(self, job, core):
+        places = None
+        while (k := job.take()) >= 0:
+            before, places = places, np.empty(self.counts[k + 1], np.uint32)
+            core.index(k + 2, before, places)
+
+    def score(self, words):
+        """Natural logarithms (n,) of the probabilities of words int32 (n,)."""
+        out = np.empty(len(words))
+        self.core.score(words, out)
         return out
 
     def logprobs(self, ids, offsets, threads=1):
         """As LanguageModel._logprobs."""
-        sentences = len(offsets) - 1
-        starts = offsets[:-1] + 2 * np.arange(sentences)
-        words = np.empty(len(ids) + 2 * sentences, np.int32)
-        inside = np.ones(len(words), bool)
-        inside[starts] = inside[starts[1:] - 1] = False
-        if sentences:
-            inside[-1] = False
-        words[starts], words[starts[1:] - 1], words[-1:] = BOS, EOS, EOS
-        words[inside] = ids
-        inside[:] = True
-        inside[starts] = False
-        return self.score(words, threads)[inside]
+        core, sentences, out = self.core, len(offsets) - 1, np.empty(len(ids) + len(offsets) - 1)
+        chunks = max(1, min(sentences, len(out) // _CHUNK))
+        bounds = np.linspace(0, sentences, chunks + 1).astype(np.int64)
+        job = Job(chunks)
+        if threads == 1 and chunks == 1:  # a thread would cost more than the work
+            core.sentences(job, bounds, ids, offsets, out)
+        elif sentences:
+            parallel.run(lambda job, _: core.sentences(job, bounds, ids, offsets, out), job, min(threads, chunks))
+        return out
 
     def after(self, context):
         """Natural logarithms (V,) of the probabilities of every word after the ids of a context."""
@@ -150,9 +144,9 @@ class Backoff:
         repeats = np.diff(np.clip(ends[low : high + 2].astype(np.int64), first, last))
         return np.hstack([np.repeat(self._ids(order - 1, low, high + 1), repeats, axis=0), words])
 
-    def tensors(self, threads=None):
+    def tensors(self):
         """Everything as a dict of arrays."""
-        self.core(threads)
+        assert self.core
         tensors = {f"ngrams.{k}": self.nodes[k] for k in range(1, self.order + 1)}
         return tensors | {f"slots.{k}": self.slots[k] for k in range(2, self.order + 1)}
 
@@ -170,9 +164,9 @@ class Backoff:
                 raise FormatError(path, f"n-grams of order {k} of a wrong type or shape {nodes[k].shape}", offset=8)
             if k < order and (not len(nodes[k]) or int(nodes[k][-1, 3]) != len(nodes[k + 1]) - (k + 1 < order)):
                 raise FormatError(path, f"n-grams of order {k} that do not lead to those of order {k + 1}", offset=8)
-            if k > 1 and (slots[k] is None or slots[k].dtype != np.uint32 or slots[k].shape[1:] != (2,)):
+            if k > 1 and (slots[k] is None or slots[k].dtype != np.uint32 or slots[k].shape[1:] != (4,)):
                 raise FormatError(path, f"n-grams of order {k} without their table", offset=8)
-            if k > 1 and not len(nodes[k]) < len(slots[k]) + 1 <= 1 << 32:
+            if k > 1 and (len(slots[k]) % lm.BUCKET or not len(nodes[k]) <= len(slots[k]) < 1 << 32):
                 raise FormatError(path, f"n-grams of order {k} with a table of {len(slots[k])}", offset=8)
         if not order or len(nodes[1]) != size + 1:
             raise FormatError(path, f"no n-grams for {size} words", offset=8)
@@ -243,6 +237,7 @@ def _linked(nodes):
 
 
 def _empty(count):
-    slots = memory.zeros((ngram.slots_for(count), 2), np.uint32)
-    slots[:] = ngram.NONE
+    """A hash table for so many n-grams: two thirds are filled, so that most searches end in the first bucket."""
+    slots = memory.zeros((lm.BUCKET * (3 * count // (2 * lm.BUCKET) + 1), 4), np.uint32)
+    slots[:] = lm.NONE
     return slots

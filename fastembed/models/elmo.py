@@ -2,7 +2,6 @@
 
 import json
 from copy import copy
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +13,13 @@ from ..nn import bilm, characters
 from ..nn.optim import AdaGrad, Adam, Guard
 from ..nn.params import Params
 from ..nn.reading import Reader
-from ..nn.streams import Streams
 from ..parallel import check_threads
 from ..vocab import Vocab
+from .bothways import Batches, BothTrainer, predicted_counts
 from .callbacks import Callbacks
 from .contextual import ContextualModel, each_sentence, picker
-from .language import BOS, EOS, SPECIAL, UNK, language_vocab, numbers_of
-from .neural import Trainer, carried_of
+from .language import BOS, EOS, SPECIAL, UNK, language_vocab
+from .neural import carried_of
 from .parameters import Choice, Filters, Real, Switch, Whole
 from .progress import LOG, Progress
 from .static import Trained
@@ -40,47 +39,6 @@ class Perplexities(NamedTuple):
 
     forward: float
     backward: float
-
-
-class Batches:
-    """A text as both directions read it, in streams side by side: the words by their numbers in the text's own
-    vocabulary, which follow <s> and </s>, or, without characters, as they are predicted."""
-
-    def __init__(self, model, encoded, rows, steps, shuffle):
-        numbers, text = encoded.ids + np.int32(2), {"begin": 0, "end": 1, "rows": rows, "steps": steps}
-        sides = (False, True)
-        self.streams = [Streams(numbers, encoded.offsets, backward=side, shuffle=shuffle, **text) for side in sides]
-        self.batches, self.size = self.streams[0].batches, self.streams[0].size
-        self.table = np.concatenate([[BOS, EOS], numbers_of(model.vocab, encoded.vocab)]).astype(np.int32)
-        self.encoder, self.spellings, self.begins = model.network.encoder, None, (BOS, EOS)
-        if model.alphabet is not None:
-            self.spellings, self.begins = model.alphabet.spell(encoded.vocab.blob, encoded.vocab.offsets), (0, 1)
-
-    def at(self, number, key=()):
-        """Both Unrolls of a batch; the encoder is told how their words are spelled."""
-        self.encoder.spellings, spelled = self.spellings, self.spellings is not None
-        found = [stream.batch_at(number, key) for stream in self.streams]
-        return [
-            replace(
-                unroll, words=unroll.words if spelled else self.table[unroll.words], targets=self.table[unroll.targets]
-            )
-            for unroll in found
-        ]
-
-
-class BothTrainer(Trainer):
-    """A Trainer that tells the losses of both directions apart."""
-
-    def __init__(self, model, batches, tokens):
-        super().__init__(lambda *which: model._step(batches, *which), batches.batches, tokens)
-        self.model = model
-
-    def figures(self):
-        """What is added to an epoch's record."""
-        position, forward = self.model.position, self.model.forward_loss.sum()
-        half = max(1, position.predictions.sum()) / 2
-        backward = position.loss.sum() - forward
-        return {"forward_loss": float(forward / half), "backward_loss": float(backward / half)}
 
 
 class ELMo(ContextualModel, Tokenized, Trained):
@@ -217,7 +175,7 @@ class ELMo(ContextualModel, Tokenized, Trained):
         self._fitted(self.vocab)
         encoded = self.corpus(corpus).encode()
         rows = max(1, min(self.batch, len(encoded.ids) // 1000))
-        batches, states = self._batches(encoded, rows, max(1, SCORED // rows), shuffle=False), None
+        batches, states = Batches(self, encoded, rows, max(1, SCORED // rows), shuffle=False), None
         sums = np.zeros(2)
         with blas.one_thread():
             for number in range(batches.batches):
@@ -329,7 +287,7 @@ class ELMo(ContextualModel, Tokenized, Trained):
         """Everything that a run needs, put together."""
         lr, tokens = float(self.lr), len(encoded.ids)
         min_lr = lr / 100 if self.min_lr is None else float(self.min_lr)
-        batches = self._batches(encoded, self.batch, self.steps, self.shuffle)
+        batches = Batches(self, encoded, self.batch, self.steps, self.shuffle)
         if len(self.forward_loss) != batches.batches:
             self.forward_loss = np.zeros(batches.batches)
         self.position.chunk_tokens = self.position.chunk_tokens or -(-tokens // batches.batches)
@@ -338,9 +296,6 @@ class ELMo(ContextualModel, Tokenized, Trained):
         done = self.position.epoch * tokens + self.position.chunk * tokens // batches.batches
         progress = Progress("ELMo", schedule.epochs * tokens, done, verbose)
         return Loop(self, BothTrainer(self, batches, tokens), schedule, callbacks, progress, checkpoint)
-
-    def _batches(self, encoded, rows, steps, shuffle):
-        return Batches(self, encoded, rows, steps, shuffle)
 
     def _step(self, batches, number, rate, epoch):
         """Train on a batch; its losses, both directions behind each other, or None if it was left out."""
@@ -522,8 +477,3 @@ def checked_points(points):
     if points.ndim != 1 or points.dtype != np.int32 or (np.diff(points) <= 0).any() or points.min(initial=0) < 0:
         raise ValueError("an alphabet that is no rising list of characters")
     return np.array(points)
-
-
-def predicted_counts(vocab):
-    """How often each word (V,) is what is predicted: </s> by the forward direction, <s> by the backward one."""
-    return np.maximum(vocab.counts, 1)

@@ -6,7 +6,6 @@ subclass writes: ``_logprobs`` and ``_next``.
 Letters: B contexts, n words of context, V words of the vocabulary, N words and S sentences of a text.
 """
 
-import itertools
 import math
 
 import numpy as np
@@ -21,7 +20,6 @@ UNK, BOS, EOS = 0, 1, 2  # ids of the three words that every language model has
 SPECIAL = ("<unk>", "<s>", "</s>")
 UNSPACED = ("characters", "chinese")  # tokenizers whose tokens stand side by side
 _BLOCK = 1 << 20  # tokens that are scored at once
-_FEW = 64  # so few sentences are looked up word by word
 
 _perplexity = late("fastembed.evaluate.perplexity", "perplexity")
 
@@ -225,25 +223,14 @@ class LanguageModel(Tokenized):
             encoded = sentences.encode()
             return numbers_of(vocab, encoded.vocab)[encoded.ids], encoded.offsets
         sentences = list(sentences)
-        if len(sentences) > _FEW and all(isinstance(sentence, str) for sentence in sentences):
-            found = self._numbered_texts(sentences)
-            if found is not None:
-                return found
+        if self.tokenizer == "whitespace" and all(type(sentence) is str for sentence in sentences):
+            texts = [text.lower() for text in sentences] if self.lowercase else sentences
+            ids, offsets = vocab.number(texts, getattr(self, "threads", None))
+            ids[ids <= EOS] = UNK  # also -1
+            return ids, offsets
         rows = [self._text_ids(sentence) for sentence in sentences]
         ids = np.concatenate(rows or [np.empty(0, np.int32)])
         return ids, np.cumsum([0, *map(len, rows)], dtype=np.int64)
-
-    def _numbered_texts(self, texts):
-        """As ``_numbered``, of many str, read as a Corpus; None if its sentences cannot be told to be the texts."""
-        filled = np.array([bool(text.strip(" \t\n\v\f\r")) for text in texts])
-        if not filled.any():
-            return None
-        encoded = self.corpus(list(itertools.compress(texts, filled))).encode()
-        lengths = np.zeros(len(texts), np.int64)
-        if len(encoded.offsets) - 1 != filled.sum() or encoded.replaced or encoded.dropped:
-            return None
-        lengths[filled] = np.diff(encoded.offsets)
-        return numbers_of(self.vocab, encoded.vocab)[encoded.ids], np.concatenate([[0], np.cumsum(lengths)])
 
     # -- numbers to probabilities
 

@@ -13,7 +13,7 @@ from ..io import arpa, native
 from ..vocab import Vocab
 from .backoff import Backoff, from_grams
 from .callbacks import Callbacks
-from .language import BOS, EOS, LanguageModel, language_vocab, numbers_of
+from .language import BOS, LanguageModel, language_vocab, numbers_of
 from .parameters import Choice, Real, Size, Thresholds, Whole
 from .progress import LOG, Progress
 from .smoothing import Method, Smoothing
@@ -39,6 +39,10 @@ class NGramLM(LanguageModel):
     the words that followed it, all others have probability 0; one that was not seen is shortened until it was. With
     ``laplace`` and ``lidstone`` every count gains 1 or ``alpha``, of the n-grams of the whole context alone.
     Counts are exact: the same model for any number of threads and any memory budget.
+
+    Empty lines of a Corpus are no sentences, as everywhere here; lmplz counts each as a sentence of </s> alone, so give
+    both a text without them to compare. A sentence that is empty when it is scored has the probability of </s> after
+    <s>, as in KenLM.
 
     Words and characters come from the Corpus's tokenizer. The lecture's example, 中国 eight times and 中华人民共和国
     twice:
@@ -149,10 +153,12 @@ class NGramLM(LanguageModel):
     logprob.__doc__ = LanguageModel.logprob.__doc__
 
     def score(self, sentence):
-        ids = self._text_ids(sentence)
-        words = np.empty(len(ids) + 2, np.int32)
-        words[0], words[1:-1], words[-1] = BOS, ids, EOS
-        return float(self._model.score(words).sum())  # <s> adds nothing
+        if type(sentence) is str and self.tokenizer == "whitespace" and self._model is not None:
+            text = sentence.lower() if self.lowercase else sentence
+            found = self._model.core.text(self.vocab.map, text)
+            if found is not None:
+                return found
+        return super().score(sentence)
 
     score.__doc__ = LanguageModel.score.__doc__
 
@@ -196,7 +202,7 @@ class NGramLM(LanguageModel):
     def to_native(self):
         """The whole state as (tensors, texts): n-grams and their hash tables, the vocabulary, the parameters."""
         model, vocab = self._fitted(self._model), self.vocab
-        tensors = model.tensors(self.threads)
+        tensors = model.tensors()
         tensors |= {"vocab.blob": vocab.blob, "vocab.offsets": vocab.offsets, "vocab.counts": vocab.counts}
         meta = {"fastembed": "1", "version": _version.__version__, "closed": str(int(model.closed))}
         return tensors, meta | self._meta()

@@ -1,0 +1,137 @@
+"""Model: probabilities of a back-off model of n-grams (csrc/lm.c).
+
+Letters: V words of the vocabulary, N tokens, S sentences, C chunks.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from fastembed._core.encode cimport WordMap
+from fastembed._core.job cimport Job, fe_job_add, fe_job_take
+from fastembed._core.texts cimport utf8
+
+
+cdef extern from "ngrams.h" nogil:
+    enum:
+        FE_LM_BUCKET
+        FE_UNK
+        FE_EOS
+
+    ctypedef struct fe_ngram:
+        pass
+    ctypedef struct fe_longest:
+        pass
+    ctypedef struct fe_lm_slot:
+        pass
+    ctypedef struct fe_lm:
+        int order, additive, closed
+        double nothing
+        const fe_ngram **nodes
+        const fe_longest *longest
+        const fe_lm_slot **slots
+        uint64_t *count
+        uint64_t *size
+
+    void fe_lm_index(const fe_lm *lm, int order, const uint32_t *contexts, fe_lm_slot *slots, uint32_t *places)
+    void fe_lm_score(const fe_lm *lm, const int32_t *words, int64_t n, double *out)
+    void fe_lm_sentences(const fe_lm *lm, const int32_t *ids, const int64_t *offsets, int64_t first, int64_t last,
+                         double *out)
+
+cdef enum:
+    SHORT = 2048  # bytes of a text that is scored without memory of its own
+    FEW = 1026    # its words, <s> and </s>, at most
+    ROOM = 2112   # SHORT and what a search overwrites
+
+BUCKET = FE_LM_BUCKET
+NONE = 0xFFFFFFFF
+
+
+cdef class Model:
+    """A back-off model to ask.
+
+    Parameters
+    ----------
+    nodes : of the orders from 1, in a list that begins with None; the highest one's (n, 2) if it is not 1
+    slots : uint32 (size, 4) of the orders from 2, in a list that begins with two None; read-only if filled already
+    additive : None, or log10 of the probability behind an unseen context
+    closed : whether every n-gram's suffix is an n-gram
+    """
+    cdef fe_lm c
+    cdef object held
+
+    def __init__(self, nodes, slots, additive=None, bint closed=True):
+        cdef const uint32_t[:, ::1] rows
+        cdef int k
+        self.held = (list(nodes), list(slots))
+        self.c.order = len(nodes) - 1
+        self.c.additive, self.c.nothing = additive is not None, additive or 0.0
+        self.c.closed = closed
+        for k in range(1, self.c.order + 1):
+            rows = nodes[k]
+            if k == self.c.order and k > 1:
+                self.c.longest = <const fe_longest *>&rows[0, 0]
+            else:
+                self.c.nodes[k] = <const fe_ngram *>&rows[0, 0]
+            self.c.count[k] = rows.shape[0] - (k < self.c.order or k == 1)
+            if k > 1:
+                rows = slots[k]
+                self.c.slots[k], self.c.size[k] = <const fe_lm_slot *>&rows[0, 0], rows.shape[0]
+
+    def index(self, int order, contexts, uint32_t[::1] places):
+        """Fill the slots of an order.
+
+        contexts : places of the n-grams of the order before, None for words  # in;  places (n,) of this order's  # out
+        """
+        cdef uint32_t[:, ::1] rows = self.held[1][order]
+        cdef const uint32_t[::1] before
+        cdef const uint32_t *first = NULL
+        if contexts is not None:
+            before = contexts
+            first = &before[0]
+        with nogil:
+            fe_lm_index(&self.c, order, first, <fe_lm_slot *>&rows[0, 0], &places[0])
+
+    def score(self, const int32_t[::1] words, double[::1] out):
+        """out (n,) : natural logarithms of the probabilities of words (n,), which begin with <s>, whose is 0  # out"""
+        with nogil:
+            fe_lm_score(&self.c, &words[0], words.shape[0], &out[0])
+
+    def sentences(self, Job job, const int64_t[::1] bounds, const int32_t[::1] ids, const int64_t[::1] offsets,
+                  double[::1] out):
+        """Natural logarithms of the probabilities of all words and, behind each sentence, of its </s>.
+
+        bounds (C + 1,) : sentences before which a chunk begins; ids (N,), offsets (S + 1,) : the text  # in
+        out (N + S,)  # out
+        """
+        cdef int64_t k
+        cdef const int32_t *first = &ids[0] if ids.shape[0] else NULL
+        with nogil:
+            k = fe_job_take(&job.c)
+            while k >= 0:
+                fe_lm_sentences(&self.c, first, &offsets[0], bounds[k], bounds[k + 1], &out[0])
+                fe_job_add(&job.c, bounds[k + 1] - bounds[k])
+                k = fe_job_take(&job.c)
+
+    def text(self, WordMap words, str sentence):
+        """The natural logarithm of the probability of a sentence that white space divides, with its </s>.
+
+        words : of the vocabulary. None for a sentence that is too long to be scored this way.
+        """
+        cdef uint8_t[ROOM] room
+        cdef int32_t[FEW] ids
+        cdef double[FEW] logs
+        cdef int64_t[2] offsets
+        cdef const uint8_t *at = NULL
+        cdef int64_t k, length = 0
+        cdef double total = 0
+        _held = utf8(sentence, &at, &length)
+        if length > SHORT:
+            return None
+        memcpy(room, at, length)
+        offsets[0], offsets[1] = 0, words.find_words(room, length, ids)
+        for k in range(offsets[1]):
+            ids[k] = ids[k] if ids[k] > FE_EOS else FE_UNK
+        fe_lm_sentences(&self.c, ids, offsets, 0, 1, logs)
+        for k in range(offsets[1] + 1):
+            total += logs[k]
+        return total
