@@ -156,3 +156,12 @@ def test_nan_is_not_lost(isa):
     one, params = layer("full", np.float32)
     params["output"][V // 2] = np.nan
     assert np.isnan(losses(one, INPUTS.astype(np.float32))).all()
+
+
+def test_gradients_before_backward_are_refused():
+    one, params = layer("full")
+    one.forward(INPUTS, TARGETS)
+    with pytest.raises(RuntimeError, match="backward"):
+        one.gradients()
+    with pytest.raises(RuntimeError, match="backward"):
+        one.update(SGD(params))

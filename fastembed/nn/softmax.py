@@ -74,9 +74,12 @@ class Softmax:
         self._share(lambda job, worker: softmax.scores(job, worker, *arrays), blocks)
         softmax.losses(peaks, sums, own, losses)
         self.tape = (inputs, targets, weights, bias, exponentials, peaks, sums) if kept else None
+        self.columns = None  # ``backward`` makes them
         return losses
 
     def _back_weights(self, rule, weights, bias):
+        if self.columns is None:
+            raise RuntimeError("backward() comes before gradients() and update()")
         inputs, exponentials = self.tape[0], self.tape[4]
         block = self.scratch("block", self.threads, exponentials.shape[2] - softmax.GAP, inputs.shape[1] + 1)
         arrays = (inputs, exponentials, self.columns, block, rule, weights, bias)
