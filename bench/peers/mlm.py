@@ -14,7 +14,7 @@ def prepared(job):
     from fastembed.models.pretraining import MaskedTrainer, WarmUp, piece_ids
 
     corpus = fe.Corpus(job["text"], threads=job["threads"])
-    model = fe.BERT.tiny(threads=job["threads"], dropout=0.0, seed=job["seed"])
+    model = fe.BERT.tiny(threads=job["threads"], dropout=0.0, batch=32, seed=job["seed"])
     model._begin(corpus, None, "", False)
     trainer = MaskedTrainer(model, *piece_ids(model.pieces, corpus.encode()))
     order = np.random.default_rng(job["seed"]).permutation(trainer.numbers)

@@ -79,8 +79,8 @@ class BERT(PiecedModel, Trained):
 
     @classmethod
     def tiny(cls, **parameters):
-        """The model that two cores train in half an hour on ten million words; ``parameters`` change it."""
-        return cls(**({"layers": 2, "dim": 128, "heads": 2, "dropout": 0.0, "lr": 2e-3} | parameters))
+        """A small model for some ten million words on a few cores: 2 layers of 128; ``parameters`` change it."""
+        return cls(**({"layers": 2, "dim": 128, "heads": 2, "dropout": 0.0, "lr": 2e-3, "batch": 16} | parameters))
 
     # -- training
 
@@ -234,7 +234,7 @@ class BERT(PiecedModel, Trained):
             "attention_probs_dropout_prob": sizes.attention_dropout,
             "max_position_embeddings": sizes.positions,
             "type_vocab_size": sizes.segments,
-            "initializer_range": masked.DEVIATION,
+            "initializer_range": masked.deviation(sizes.width),
             "layer_norm_eps": sizes.epsilon,
             "pad_token_id": self.pieces.ids["pad"],
             "position_embedding_type": "absolute",

@@ -11,7 +11,6 @@ from .params import Params
 from .softmax import Softmax
 
 PARTS = ("head", "pooler", "next")  # what a model may lack
-DEVIATION = 0.02  # of the numbers that a model begins with
 
 
 def shapes(sizes, parts=("head",)):
@@ -27,8 +26,13 @@ def shapes(sizes, parts=("head",)):
     return found
 
 
+def deviation(width):
+    """Of the numbers that a model begins with: BERT's 0.02 at a width of 768, rows of the same length at others."""
+    return 0.02 * (768 / width) ** 0.5
+
+
 def begin(sizes, parts, key, counts):
-    """New Params: matrices normal with deviation 0.02, LayerNorms 1, biases 0, but those of pieces the logarithms of
+    """New Params: matrices normal with that deviation, LayerNorms 1, biases 0, but those of pieces the logarithms of
     their frequencies.
 
     key : tuple of whole numbers, of the random stream. counts : (n,) of each piece in the text, n <= V.
@@ -36,7 +40,7 @@ def begin(sizes, parts, key, counts):
     params, random = Params(shapes(sizes, parts), sizes.dtype), np.random.default_rng(key)
     for name, array in params.items():
         if array.ndim == 2:
-            array[:] = random.standard_normal(array.shape, np.float32) * np.float32(DEVIATION)
+            array[:] = random.standard_normal(array.shape, np.float32) * np.float32(deviation(sizes.width))
         elif name.endswith("norm"):
             array[:] = 1
     if "head" in parts:
