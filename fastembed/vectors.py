@@ -384,7 +384,7 @@ class KeyedVectors:
         if isinstance(loaded, cls):
             return loaded
         if not hasattr(type(loaded), "wv"):
-            raise FormatError(path, f"holds a {type(loaded).__name__}, which has no word vectors")
+            raise FormatError(path, f"holds {type(loaded).__name__}, which has no word vectors")
         return loaded.wv
 
     def _checked(self, vector):

@@ -23,7 +23,7 @@ def test_tfidf(folder):
     assert terms == wanted.get_feature_names_out().tolist()
     assert (fe.load(folder / "x.fe").transform(LINES) != matrix).nnz == 0
     assert "TfidfVectorizer" in done(run("info", "x.fe"))
-    refused(run("nn", "x.fe", "king"), 1, "x.fe: holds a TfidfVectorizer, which has no word vectors")
+    refused(run("nn", "x.fe", "king"), 1, "x.fe: holds TfidfVectorizer, which has no word vectors")
 
 
 def test_tfidf_bad_use(folder):
@@ -54,7 +54,7 @@ def test_cooccur(folder):
     assert (records["count"] == coo.data).all()
     assert fe.Vocab.load(folder / "x.vocab.txt").words == wanted.vocab.words
     assert "Cooccurrence" in done(run("info", "x.fe"))
-    refused(run("nn", "x.fe", "king"), 1, "x.fe: holds a Cooccurrence, which has no word vectors")
+    refused(run("nn", "x.fe", "king"), 1, "x.fe: holds Cooccurrence, which has no word vectors")
 
 
 def test_cooccur_bad_use(folder):

@@ -90,7 +90,7 @@ def _logprobs(models, corpus):
         own, words = model.logprobs(text)
         if model.vocab.words != models[0].vocab.words:
             raise ParameterError(
-                f"a {type(model).__name__} of {len(model.vocab)} words and a {type(models[0]).__name__} of "
+                f"{type(model).__name__} of {len(model.vocab)} words and {type(models[0]).__name__} of "
                 f"{len(models[0].vocab)} cannot be mixed: their vocabularies differ"
             )
         logs.append(own)

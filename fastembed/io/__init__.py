@@ -146,7 +146,7 @@ def save(obj, path, format=None):
             arpa.write(obj.to_arpa(), path)
             return
         if not hasattr(type(obj), "wv"):
-            raise ParameterError(f"a {type(obj).__name__} has no word vectors: save it with the ending .fe")
+            raise ParameterError(f"{type(obj).__name__} has no word vectors: save it with the ending .fe")
         obj = obj.wv
     if format == "arpa":
         raise ParameterError(f"an ARPA file holds n-grams and no vectors: {os.fspath(path)!r} needs another ending")
