@@ -55,6 +55,12 @@ def test_states_go_on_as_in_the_original(tmp_path):
             np.testing.assert_allclose(states, wanted, atol=1e-5, rtol=1e-5)
 
 
+def test_a_folder_is_loaded(tmp_path):
+    elmo_reference.write(tmp_path)
+    (found,), (wanted,) = fe.load(tmp_path).embed(["a bank"]), loaded(tmp_path).embed(["a bank"])
+    assert (found == wanted).all()
+
+
 def test_golden_files_of_bilm_tf(shared):
     folder = shared / "golden" / "elmo" / "bilm-tf"
     if not folder.is_dir():

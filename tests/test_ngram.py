@@ -190,7 +190,7 @@ def test_full_buckets_are_passed():
         before, places = places, np.empty(count, np.uint32)
         core.index(order, before, places)
         assert (tight[order][places, 0] == small.nodes[order][:count, 0]).all()
-    small.slots, small._core = tight, core
+    small.slots, small.core = tight, core
     assert (model.scores(TEXT + [["w29", "w28", "w27"]] * 3) == wanted).all()
 
 

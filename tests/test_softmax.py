@@ -6,7 +6,7 @@ import pytest
 from fastembed.nn import SGD, Adam, Params
 from fastembed.nn.softmax import NEVER, HierarchicalSoftmax, SampledSoftmax, Softmax, tree_paths
 
-V, K, B = 700, 23, 300  # several blocks and chunks, none of them full
+V, K, B = 1300, 23, 300  # several blocks and chunks, none of them full
 RANDOM = np.random.default_rng(0)
 COUNTS = np.sort(RANDOM.integers(1, 1000, V))[::-1].copy()
 INPUTS, TARGETS = RANDOM.standard_normal((B, K)), RANDOM.integers(0, V, B).astype(np.int32)

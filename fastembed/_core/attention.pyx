@@ -10,6 +10,7 @@ the same for any number of threads.
 
 Letters: N rows (tokens), T tokens of a sentence, D width, F inner width, L layers.
 """
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cython cimport floating
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -65,6 +66,7 @@ LAYER_FIELDS = (
     "middle_bias", "top_scale", "top_bias", "x", "heads", "logs", "context", "middle", "middle_stats", "a", "u", "top",
     "top_stats", "y",
 )  # in the order of Layer
+LAYER_PLACES = {name: place for place, name in enumerate(LAYER_FIELDS)}
 
 
 cdef struct Arrays:
@@ -101,11 +103,16 @@ FIELDS = (
     "x", "room", "flow", "outer_flow", "inner_flow", "middle_flow", "output_flow", "heads_flow", "below", "vectors",
     "d_qkv", "d_output", "d_inner", "d_outer",
 )  # in the order of Arrays
+PLACES = {name: place for place, name in enumerate(FIELDS)}
 
 
-cdef char *address(object array):
-    cdef size_t at = array.ctypes.data
-    return <char *>at
+cdef char *address(object array) except? NULL:
+    """Where a C-contiguous array lies."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(array, &view, PyBUF_SIMPLE)
+    cdef char *at = <char *>view.buf
+    PyBuffer_Release(&view)
+    return at
 
 
 cdef void sum_of_three(floating *out, floating *a, floating *b, floating *c, int n) noexcept nogil:
@@ -172,7 +179,7 @@ cdef class Stack:
         """Take arrays by the names of FIELDS, C-contiguous."""
         for name, array in arrays.items():
             self.held.append(array)
-            (<char **>&self.a)[<int>FIELDS.index(name)] = NULL if array is None else address(array)
+            (<char **>&self.a)[<int>PLACES[name]] = NULL if array is None else address(array)
             if name == "room":
                 self.worker_room = array.strides[0]
 
@@ -180,7 +187,7 @@ cdef class Stack:
         """Take arrays of a layer by the names of LAYER_FIELDS, likewise."""
         for name, array in arrays.items():
             self.held.append(array)
-            (<char **>&self.layers[layer])[<int>LAYER_FIELDS.index(name)] = address(array)
+            (<char **>&self.layers[layer])[<int>LAYER_PLACES[name]] = address(array)
 
     # ---- what both ways use ----
 

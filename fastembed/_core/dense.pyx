@@ -11,7 +11,7 @@ from fastembed._core.job cimport Job, fe_job_take
 from fastembed._core.mathf cimport tanh_each
 
 cdef enum:
-    TALL = 64  # rows of a chunk
+    TALL = 128  # rows of a chunk
 
 ROWS = TALL
 

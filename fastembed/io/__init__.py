@@ -50,7 +50,7 @@ def load(path, format=None, *, errors="strict", duplicates="error", threads=None
     Parameters
     ----------
     path : a native file (memory-mapped), or text or binary vectors, also packed with gzip, bz2 or xz; or the folder of
-        a BERT as transformers writes it.
+        a BERT as transformers writes it, or of an ELMo with options.json and weights.hdf5.
     format : a name of FORMATS, to read a file as that and nothing else.
     errors : "strict", or "replace" to put U+FFFD for bytes that are not UTF-8 in words of foreign files.
     duplicates : "error", or "first" to keep the first vector of a word that comes twice in a foreign file.
@@ -67,7 +67,7 @@ def load(path, format=None, *, errors="strict", duplicates="error", threads=None
     options = Options(errors, duplicates, threads)
     if format is not None and (format not in FORMATS or format == "projector"):
         raise ParameterError(f"format={format!r} cannot be read; choose from {_names(0)}")
-    if os.path.exists(os.path.join(path, "config.json")):
+    if any(os.path.exists(os.path.join(path, name)) for name in ("config.json", "options.json")):
         return late("fastembed.models", "from_folder")(path)
     if os.path.isdir(path):
         raise FormatError(path, "this is a folder, not a file")

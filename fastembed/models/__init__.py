@@ -1,5 +1,6 @@
 """The registry of models: the name on the command line -> the class."""
 
+import os
 from importlib import import_module
 
 from ..errors import FormatError
@@ -58,7 +59,9 @@ def from_arpa(path, contents):
 
 
 def from_folder(path):
-    """The BERT in a folder with config.json (fastembed.io.hf)."""
+    """The BERT in a folder with config.json (fastembed.io.hf), or the ELMo in one with options.json."""
+    if not os.path.exists(os.path.join(path, "config.json")):
+        return get("elmo").load(os.path.join(path, "options.json"), os.path.join(path, "weights.hdf5"))
     return get("bert").load(path)
 
 

@@ -3,6 +3,8 @@
 Letters: V words of the vocabulary, n n-grams of an order, N words and S sentences of a text.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from .. import memory, parallel
@@ -30,7 +32,6 @@ class Backoff:
     def __init__(self, nodes, additive=False, slots=None, closed=True):
         self.nodes, self.additive, self.slots, self.closed = nodes, additive, slots, closed
         self.order, self.size = len(nodes) - 1, len(nodes[1]) - 1
-        self._core = None
 
     @property
     def counts(self):
@@ -42,18 +43,16 @@ class Backoff:
         """Additive: log10 of the probability of any word behind an unseen context; else None."""
         return -float(np.log10(self.size - 1)) if self.additive else None
 
-    @property
+    @cached_property
     def core(self):
         """The compiled model, with its hash tables."""
-        if self._core is None:
-            missing, slots = self.slots is None, self.slots
-            if missing:
-                slots = [None, None, *(_empty(count) for count in self.counts[1:])]
-            core = lm.Model(self.nodes, slots, self.nothing, self.closed)
-            if missing and self.order > 1:
-                parallel.run(lambda job, _: self._index(job, core), Job(self.order - 1), 1)
-            self.slots, self._core = slots, core
-        return self._core
+        missing = self.slots is None
+        if missing:
+            self.slots = [None, None, *(_empty(count) for count in self.counts[1:])]
+        core = lm.Model(self.nodes, self.slots, self.nothing, self.closed)
+        if missing and self.order > 1:
+            parallel.run(lambda job, _: self._index(job, core), Job(self.order - 1), 1)
+        return core
 
     def _index(self, job, core):
         places = None

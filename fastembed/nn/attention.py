@@ -18,7 +18,7 @@ from .params import Params
 
 BLOCK = 96  # rows that a thread takes through all layers: about what its near cache holds
 BACK = 128  # rows of a block on the way back
-LEAST = 12  # rows of a part of a batch that is worth a thread
+LEAST = 32  # rows of a part of a batch that is worth a thread: each reads all weights from memory
 MATRICES = {"qkv": "attention.qkv", "output": "attention.output", "inner": "inner", "outer": "outer"}
 VECTORS = {  # of a layer, by the names of the Stack
     "qkv_bias": "attention.qkv.bias",

@@ -27,7 +27,7 @@ def shapes(sizes, parts=("head",)):
 
 
 def deviation(width):
-    """Of the numbers that a model begins with: 0.02 at BERT's width of 768, and rows of the same length at others."""
+    """Of the numbers that a model begins with: BERT's 0.02 at a width of 768, rows of the same length at others."""
     return 0.02 * (768 / width) ** 0.5
 
 

@@ -15,7 +15,7 @@ from .._core import softmax, tables, tree
 from .layers import Scratch, grouped
 
 NEVER = -1e30  # bias of a word that is never predicted: its probability is exactly 0
-WIDE, NARROW = 512, 128  # words of a block, of large vocabularies and of small ones
+WIDE, NARROW = 512, 384  # words of a block, of large vocabularies and of small ones
 
 
 class Softmax:
