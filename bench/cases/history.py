@@ -34,7 +34,7 @@ def run(context, part):
     folder = os.environ.get("FASTEMBED_BENCH_MODELS") or data.cache_folder() / f"history-{text.size}-{context.epochs}"
     os.makedirs(folder, exist_ok=True)
     job = {"text": text.path, "threads": max(context.threads), "seed": 1, "epochs": context.epochs}
-    job |= {"folder": str(folder), "sets": context.sets} | tasks
+    job |= {"models": str(folder), "sets": context.sets} | tasks
     contestants = []
     for name in NAMES:
         one = Contestant(name, lambda name=name: call("peers.history:measure", job | {"name": name}))

@@ -14,7 +14,7 @@ SENSES = 50  # sentences of a word to learn from, and to judge by
 
 
 def measure(job):
-    """job: name, text, threads, seed, epochs, folder, sets, treebank, opinions, senses -> figures of all tasks."""
+    """job: name, text, threads, seed, epochs, models, sets, treebank, opinions, senses -> figures of all tasks."""
     if job["name"] in ("one-hot", "TF-IDF"):
         return _counted(job)
     model = _model(job)
@@ -23,10 +23,10 @@ def measure(job):
 
 
 def _model(job):
-    """The trained model; kept in the folder under its name."""
+    """The trained model; kept in the folder of models under its name."""
     import fastembed as fe
 
-    path = Path(job["folder"], job["name"].lower() + ".fe")
+    path = Path(job["models"], job["name"].lower() + ".fe")
     if not path.exists():
         small = {"threads": job["threads"], "seed": job["seed"]}
         sizes = {"dim": 100, "min_count": 5} | small
