@@ -11,12 +11,12 @@ the same for any number of threads.
 Letters: N rows (tokens), T tokens of a sentence, D width, F inner width, L layers.
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cython cimport floating
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastembed._core.blas cimport Matrix, gemm, turned
 from fastembed._core.job cimport Job, fe_job, fe_job_stopped, fe_job_take
+from fastembed._core.rows cimport add_rows, dots, sum_of_three
 from fastembed._core.simd cimport (
     GELU, GELU_NEW, attention_room, fe_attention, fe_attention_back, fe_dense, fe_drop, fe_encoder, fe_norm, kernels)
 
@@ -113,32 +113,6 @@ cdef char *address(object array) except? NULL:
     cdef char *at = <char *>view.buf
     PyBuffer_Release(&view)
     return at
-
-
-cdef void sum_of_three(floating *out, floating *a, floating *b, floating *c, int n) noexcept nogil:
-    cdef int k
-    for k in range(n):
-        out[k] = a[k] + b[k] + c[k]
-
-
-cdef void add_rows(floating *rows, int64_t count, int n, floating *total) noexcept nogil:
-    """total (n,) += the sum of rows (count, n)"""
-    cdef int64_t row
-    cdef int k
-    for row in range(count):
-        for k in range(n):
-            total[k] += rows[row * n + k]
-
-
-cdef void dots(floating *a, floating *b, int64_t stride, int rows, int n, floating *out) noexcept nogil:
-    """out (rows,) = a . b, of (rows, n) with so many numbers between rows"""
-    cdef int row, k
-    cdef floating total
-    for row in range(rows):
-        total = 0
-        for k in range(n):
-            total += a[row * stride + k] * b[row * stride + k]
-        out[row] = total
 
 
 cdef class Stack:
