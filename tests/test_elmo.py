@@ -4,6 +4,7 @@ import contextlib
 
 import numpy as np
 import pytest
+from stopping import StopAt
 
 import fastembed as fe
 from fastembed import parallel
@@ -104,20 +105,6 @@ def test_threads_change_little():
     assert (state(two[0]) == state(two[1])).all()
     found = [one.embed(LONG[:5]) for one in two]
     assert all((a == b).all() for a, b in zip(*found, strict=True))
-
-
-class StopAt(fe.callbacks.Callback):
-    """Stop, or raise, once so many words are done."""
-
-    def __init__(self, words, error=None):
-        self.words, self.error = words, error
-
-    def on_progress(self, model, progress):
-        if progress["words"] >= self.words:
-            if self.error:
-                raise self.error
-            return fe.callbacks.STOP
-        return None
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt()], ids=["STOP", "Ctrl-C"])

@@ -4,6 +4,7 @@ import contextlib
 
 import numpy as np
 import pytest
+from stopping import StopAt
 
 import fastembed as fe
 from fastembed import parallel
@@ -102,20 +103,6 @@ def test_vectors_are_the_embedding():
     one = model(epochs=1).fit(TEXT, verbose=0)
     assert one.wv.index_to_key == one.vocab.words and one.wv["cat"].shape == (8,)
     assert np.shares_memory(one.wv.vectors, one.params.flat)
-
-
-class StopAt(fe.callbacks.Callback):
-    """Stop, or raise, once so many words are done."""
-
-    def __init__(self, words, error=None):
-        self.words, self.error = words, error
-
-    def on_progress(self, model, progress):
-        if progress["words"] >= self.words:
-            if self.error:
-                raise self.error
-            return fe.callbacks.STOP
-        return None
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt()], ids=["STOP", "Ctrl-C"])

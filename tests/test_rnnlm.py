@@ -5,6 +5,7 @@ import logging
 
 import numpy as np
 import pytest
+from stopping import StopAt
 
 import fastembed as fe
 from fastembed import parallel
@@ -191,20 +192,6 @@ def test_the_state_is_carried_if_asked():
     exact = np.exp(one.network.losses(streams.batch_at(0))[0].mean())
     assert one.perplexity(LONG[:20], carry=True) == pytest.approx(exact, rel=1e-5)
     assert one.perplexity(LONG[:20]) == fe.evaluate.perplexity(one, LONG[:20]).perplexity != pytest.approx(exact)
-
-
-class StopAt(fe.callbacks.Callback):
-    """Stop, or raise, once so many words are done."""
-
-    def __init__(self, words, error=None):
-        self.words, self.error = words, error
-
-    def on_progress(self, model, progress):
-        if progress["words"] >= self.words:
-            if self.error:
-                raise self.error
-            return fe.callbacks.STOP
-        return None
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt()], ids=["STOP", "Ctrl-C"])

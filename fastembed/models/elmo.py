@@ -16,7 +16,6 @@ from ..nn.reading import Reader
 from ..parallel import check_threads
 from ..vocab import Vocab
 from .bothways import Batches, BothTrainer, predicted_counts
-from .callbacks import Callbacks
 from .contextual import ContextualModel, each_sentence, picker
 from .language import BOS, EOS, SPECIAL, UNK, language_vocab
 from .neural import carried_of
@@ -24,7 +23,7 @@ from .parameters import Choice, Filters, Real, Switch, Whole
 from .progress import LOG, Progress
 from .static import Trained
 from .tokenized import Tokenized
-from .training import Checkpoint, Loop, Position, Schedule, fingerprint, place_of, position_of
+from .training import Loop, Position, Schedule, place_of, position_of
 
 SCORED = 512  # predictions of one direction that are scored at once
 ORIGINAL = {  # what Peters et al. trained
@@ -229,17 +228,7 @@ class ELMo(ContextualModel, Tokenized, Trained):
         CorpusError if there is nothing to learn from, ParameterError for impossible parameters, TrainingError if
         numbers overflow; then the model is as it was before, or as in the run's last checkpoint.
         """
-        self.check_params()
-        callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
-        encoded, how = self._read(corpus)
-        mark = fingerprint(encoded)
-        return self._train(
-            lambda: self._begin(encoded, how, mark, resume),
-            lambda: self._loop(encoded, callbacks, verbose, checkpoint),
-            mark,
-            resume,
-            checkpoint,
-        )
+        return self._fit_text(corpus, callbacks, verbose, resume, checkpoint, every)
 
     def _begin(self, encoded, how, mark, resume):
         """New parameters for this corpus, or copies of the old ones to go on with."""

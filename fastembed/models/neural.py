@@ -13,11 +13,10 @@ from ..nn.optim import OPTIMIZERS
 from ..nn.params import Params
 from ..parallel import check_threads
 from ..vectors import KeyedVectors
-from .callbacks import Callbacks
 from .language import BOS, LanguageModel, language_vocab, numbers_of
 from .progress import Progress
 from .static import Trained
-from .training import Checkpoint, Loop, Position, Schedule, fingerprint, place_of, position_of
+from .training import Loop, Position, Schedule, place_of, position_of
 
 
 class Trainer:
@@ -87,17 +86,7 @@ class NeuralLanguageModel(LanguageModel, Trained):
         ParameterError for impossible parameters, TrainingError if numbers overflow. The model is then as it was before;
         if it was going on with a stopped run, it is as in the run's last checkpoint, or without one not fitted.
         """
-        self.check_params()
-        callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
-        encoded, how = self._read(corpus)
-        mark = fingerprint(encoded)
-        return self._train(
-            lambda: self._begin(encoded, how, mark, resume),
-            lambda: self._loop(encoded, callbacks, verbose, checkpoint),
-            mark,
-            resume,
-            checkpoint,
-        )
+        return self._fit_text(corpus, callbacks, verbose, resume, checkpoint, every)
 
     def to_native(self):
         """The whole state as (tensors, texts): parameters, the optimiser's state, vocabulary, position, history."""

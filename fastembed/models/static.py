@@ -8,6 +8,8 @@ from ..errors import CorpusError, FastembedError, FormatError, ParameterError, T
 from ..io import native
 from ..vocab import Vocab
 from .base import Estimator
+from .callbacks import Callbacks
+from .training import Checkpoint, fingerprint
 
 
 def check_vocab(types, vocab, min_count):
@@ -40,6 +42,20 @@ class Trained(Estimator):
     """
 
     fixed = ("dim",)  # parameters that cannot change when training goes on
+
+    def _fit_text(self, corpus, callbacks, verbose, resume, checkpoint, every):
+        """``fit`` of the models that ``_read`` text, and have ``_begin`` and ``_loop`` for what they read."""
+        self.check_params()
+        callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
+        encoded, how = self._read(corpus)
+        mark = fingerprint(encoded)
+        return self._train(
+            lambda: self._begin(encoded, how, mark, resume),
+            lambda: self._loop(encoded, callbacks, verbose, checkpoint),
+            mark,
+            resume,
+            checkpoint,
+        )
 
     def _train(self, begin, make_loop, mark, resume, checkpoint):
         """Run a Loop, anew or from where the model or its checkpoint stands; returns self.
