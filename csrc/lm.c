@@ -87,6 +87,39 @@ FE_INLINE uint64_t next_bucket(const fe_lm *lm, int order, uint64_t first)
     return first + FE_LM_BUCKET < lm->size[order] ? first + FE_LM_BUCKET : 0;
 }
 
+/* The slot of an n-gram that is not in its own bucket, which is full; FE_NONE if it is nowhere. */
+static uint64_t look_on(const fe_lm *lm, int order, uint64_t key)
+{
+    uint64_t at = UNSURE, home = bucket(lm, order, key);
+    for (uint64_t seen = 0; seen < lm->size[order] && at == UNSURE; seen += FE_LM_BUCKET) {
+        home = next_bucket(lm, order, home);
+        at = look(lm, order, key, home);
+    }
+    return at == UNSURE ? FE_NONE : at;
+}
+
+void fe_lm_find(const fe_lm *lm, const int32_t *rows, int64_t n, const int shape[2], uint32_t *places)
+{
+    uint64_t keys[HALF];
+    for (int64_t first = 0; first < n; first += HALF) {
+        const int count = n - first < HALF ? (int)(n - first) : HALF;
+        const int32_t *words = rows + first * shape[0];
+        uint32_t *found = places + first;
+        for (int i = 0; i < count; i++)
+            found[i] = (uint32_t)words[i * shape[0]];
+        for (int order = 2; order <= shape[1]; order++) {
+            for (int i = 0; i < count; i++) {
+                keys[i] = key_of(found[i], (uint32_t)words[i * shape[0] + order - 1]);
+                FE_PREFETCH(&lm->slots[order][bucket(lm, order, keys[i])]);
+            }
+            for (int i = 0; i < count; i++) {
+                const uint64_t at = look(lm, order, keys[i], bucket(lm, order, keys[i]));
+                found[i] = (uint32_t)(FE_LIKELY(at != UNSURE) ? at : look_on(lm, order, keys[i]));
+            }
+        }
+    }
+}
+
 /* Words in a row. Column i + 1 has the n-grams that end with word i, column 0 those of the word before. */
 typedef struct scan {
     const fe_lm *lm;
@@ -160,15 +193,8 @@ FE_INLINE void ngrams(scan *s, int order, int first, int last, const wanted *fro
             late[waiting++] = (uint8_t)k;
         }
     }
-    for (int j = 0; j < waiting; j++) {
-        const int k = late[j];
-        uint64_t at = UNSURE, home = bucket(lm, order, from->keys[k]);
-        for (uint64_t seen = 0; seen < lm->size[order] && at == UNSURE; seen += FE_LM_BUCKET) {
-            home = next_bucket(lm, order, home);
-            at = look(lm, order, from->keys[k], home);
-        }
-        take(s, order, from->words[k], at == UNSURE ? FE_NONE : at);
-    }
+    for (int j = 0; j < waiting; j++)
+        take(s, order, from->words[late[j]], look_on(lm, order, from->keys[late[j]]));
 }
 
 /* The context alone decides, as long as it may be: its longest n-gram, or its share for all others. */

@@ -5,6 +5,7 @@
 
 #define DIGIT 8 /* bits that one pass of the sort looks at */
 #define FEW 40  /* so few records are sorted by insertion */
+#define AHEAD 16 /* rows that are fetched meanwhile */
 
 FE_INLINE int leading_zeros(uint64_t x)
 {
@@ -89,5 +90,26 @@ void fe_ngrams_grow(const fe_packing *p, const uint64_t *records, int64_t n, fe_
     case 2: grow2(p, records, n, growth); return;
     case 3: grow3(p, records, n, growth); return;
     default: grow4(p, records, n, growth);
+    }
+}
+
+void fe_ngrams_order(const uint32_t *digits, const uint32_t *rows, int64_t n, int64_t *starts, uint32_t *sorted)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t row = rows ? rows[i] : (uint32_t)i;
+        sorted[starts[digits[row]]++] = row;
+    }
+}
+
+void fe_ngrams_fill(const uint32_t *rows, int64_t n, const uint32_t *words, const float (*logs)[2], fe_ngram *nodes)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (i + AHEAD < n) {
+            FE_PREFETCH(&words[rows[i + AHEAD]]);
+            FE_PREFETCH(&logs[rows[i + AHEAD]]);
+        }
+        nodes[i].word = words[rows[i]];
+        nodes[i].prob = logs[rows[i]][0];
+        nodes[i].backoff = logs[rows[i]][1];
     }
 }

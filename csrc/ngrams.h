@@ -70,6 +70,15 @@ typedef struct fe_growth {
 
 void fe_ngrams_grow(const fe_packing *packing, const uint64_t *records, int64_t n, fe_growth *growth);
 
+/* ---- n-grams from elsewhere ---- */
+
+/* A stable counting sort of n rows by their digits: those with digit d go to sorted[starts[d]] and on, in the order of
+ * `rows`, NULL for 0, 1, 2, ...; starts moves on. */
+void fe_ngrams_order(const uint32_t *digits, const uint32_t *rows, int64_t n, int64_t *starts, uint32_t *sorted);
+
+/* Node i gets the word and the logarithms, of probability and weight, of row rows[i]. */
+void fe_ngrams_fill(const uint32_t *rows, int64_t n, const uint32_t *words, const float (*logs)[2], fe_ngram *nodes);
+
 /* ---- smoothing: of the children of nodes [first, last) of an order, each with their parents ---- */
 
 /* Find the suffixes of the children, which are among the parents' order; `grandparents` is the order before that, NULL
@@ -124,6 +133,10 @@ typedef struct fe_lm {
 /* Fill the slots of an order (all empty) with its nodes, which places (count,) says where to find; contexts are the
  * places of the order before, NULL for words. */
 void fe_lm_index(const fe_lm *lm, int order, const uint32_t *contexts, fe_lm_slot *slots, uint32_t *places);
+
+/* places[i] = slot of the n-gram of the shape[1] words rows[i * shape[0]] and on, or the word itself if it is one;
+ * FE_NONE: it is none. Of a model whose tables are filled up to that order. */
+void fe_lm_find(const fe_lm *lm, const int32_t *rows, int64_t n, const int shape[2], uint32_t *places);
 
 /* out[i] = natural log of the probability of words[i] after those before it in its sentence (n,); 0 for <s>, with which
  * each sentence begins, also the first. A damaged model gives wrong numbers, but nothing is read outside its arrays. */

@@ -1,6 +1,7 @@
 """ARPA files: what is written is read, by us and by others; what is wrong is refused with the line."""
 
 import gzip
+import io
 import logging
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 import fastembed as fe
 from fastembed.errors import FormatError, ParameterError
+from fastembed.io import arpa
 
 GOOD = """\\data\\
 ngram 1=5
@@ -155,6 +157,50 @@ def test_round_trip(model, name, tmp_path):
     fe.io.save(again, tmp_path / "twice.arpa")
     plain = gzip.decompress((tmp_path / name).read_bytes()) if name.endswith("gz") else (tmp_path / name).read_bytes()
     assert (tmp_path / "twice.arpa").read_bytes() == plain
+
+
+@pytest.fixture(scope="module")
+def sections():
+    """A larger ARPA file: (header, [lines of each order])."""
+    random = np.random.default_rng(0)
+    words = [f"w{k}" if k % 7 else f"a-rather-long-word-{k}" for k in range(60)]
+    text = [" ".join(random.choice(words, random.integers(1, 9))) for _ in range(300)]
+    grams = fe.NGramLM(order=4).fit(text, verbose=0).to_arpa()
+    out = io.BytesIO()
+    arpa._write(grams, out, np.asarray(grams.vocab.blob), np.asarray(grams.vocab.offsets))
+    header, *rest = out.getvalue().decode().split("-grams:\n")
+    return header, [part.split("\n\n")[0].split("\n") for part in rest]
+
+
+def joined(sections):
+    header, parts = sections
+    bodies = ["\n".join(lines) + f"\n\n\\{k}" for k, lines in enumerate(parts, 2)]
+    return "-grams:\n".join([header, *bodies]).removesuffix(f"\\{len(parts) + 1}") + "\\end\\\n"
+
+
+@pytest.mark.parametrize("size", [1 << 22, 500])
+def test_lines_may_come_in_any_order(sections, size, tmp_path, monkeypatch):
+    monkeypatch.setattr(arpa, "CHUNK_BYTES", size)
+    header, parts = sections
+    before, random = load(tmp_path, joined(sections)), np.random.default_rng(1)
+    shuffled = [parts[0], *([*random.permutation(lines)] for lines in parts[1:])]
+    after = load(tmp_path, joined((header, shuffled)))
+    assert shuffled[3] != parts[3] and after.vocab.words == before.vocab.words
+    for one, two in zip(before._model.nodes[1:], after._model.nodes[1:], strict=True):
+        assert np.array_equal(one, two)
+    after.save(tmp_path / "again.arpa")
+    assert (tmp_path / "again.arpa").read_text() == joined(sections)
+
+
+@pytest.mark.parametrize("row", [0, 15, 16, 40, 150])
+@pytest.mark.parametrize(("line", "message"), [("-1\tw1 w2 w3 w999", "not among"), ("-1\tw1 w2 w3", "fewer words")])
+def test_the_first_bad_line_is_named(sections, row, line, message, tmp_path):
+    header, parts = sections
+    changed = [*parts[3]]
+    changed[row], changed[row + 3] = line, "0.5"
+    first = joined(sections)[: joined(sections).index("\\4-grams")].count("\n") + 2
+    with pytest.raises(FormatError, match=f"line {first + row}: .*{message}"):
+        load(tmp_path, joined((header, [*parts[:3], changed])))
 
 
 def test_packed_files_do_not_depend_on_the_time(model, tmp_path):

@@ -25,6 +25,10 @@ cpdef enum:
     BACKOFF_ABOVE_ONE = 6
 
 
+cdef enum:
+    TOKENS = 64  # words that are looked up together
+
+
 cdef struct Line:
     int order
     char point
@@ -42,23 +46,17 @@ cdef inline const uint8_t *after_blanks(const uint8_t *p, const uint8_t *end) no
     return p
 
 
-cdef int32_t number_of(const Line *how, WordMap words, const uint8_t *at, int64_t bytes) noexcept nogil:
-    """The id of a word, -1 if there is none."""
+cdef inline fe_token token_of(const Line *how, WordMap words, const uint8_t *at, int64_t bytes) noexcept nogil:
     cdef uint8_t[32] copy  # more than is read: the compiler cannot see that longer words are not copied
-    cdef fe_token token
-    cdef int32_t number = -1
     if bytes <= 16 and at >= how.last:
         memcpy(copy, at, bytes)
-        token = fe_token_padded(&words.map, copy, bytes)
-    else:
-        token = fe_token_padded(&words.map, at, bytes)
-    words.find(&token, 1, &number)
-    return number
+        return fe_token_padded(&words.map, copy, bytes)
+    return fe_token_padded(&words.map, at, bytes)
 
 
-cdef int parse_line(const Line *how, WordMap words, const uint8_t *p, const uint8_t *end, int32_t *ids,
+cdef int parse_line(const Line *how, WordMap words, const uint8_t *p, const uint8_t *end, fe_token *tokens,
                     int64_t *place, float *logs) noexcept nogil:
-    """One line without its end: ids (order,), or for single words their place in the file; logs (2,)."""
+    """One line without its end: tokens (order,), or for single words their place in the file; logs (2,)."""
     cdef const uint8_t *begin
     cdef int k
     p = fe_parse_float(after_blanks(p, end), end, how.point, &logs[0])
@@ -76,9 +74,7 @@ cdef int parse_line(const Line *how, WordMap words, const uint8_t *p, const uint
         if how.order == 1:
             place[0], place[1] = begin - how.data, p - how.data
         else:
-            ids[k] = number_of(how, words, begin, p - begin)
-            if ids[k] < 0:
-                return UNKNOWN_WORD
+            tokens[k] = token_of(how, words, begin, p - begin)
     p = after_blanks(p, end)
     logs[1] = 0
     if p < end:
@@ -90,6 +86,61 @@ cdef int parse_line(const Line *how, WordMap words, const uint8_t *p, const uint
     return BACKOFF_ABOVE_ONE if logs[1] > 0 else FINE
 
 
+cdef int64_t unknown(WordMap words, const fe_token *tokens, int64_t n, int order, int32_t *ids) noexcept nogil:
+    """ids (n, order) of tokens (n, order); the first row with a word that there is not, or n."""
+    cdef int64_t k
+    words.find(tokens, <int>(n * order), ids)
+    for k in range(n * order):
+        if ids[k] < 0:
+            return k // order
+    return n
+
+
+cdef int64_t parse_lines(const Line *how, WordMap words, const uint8_t *p, const uint8_t *stop, int32_t *ids,
+                         int64_t *places, float *logs, int *status) noexcept nogil:
+    """Lines [p, stop); how many are fine, and the status of the one behind them."""
+    cdef fe_token[TOKENS] tokens
+    cdef int64_t row = 0, first = 0, most = TOKENS // how.order, found
+    cdef const uint8_t *end
+    status[0] = FINE
+    while p < stop and status[0] == FINE:
+        end = <const uint8_t *>memchr(p, 10, stop - p)
+        end = stop if end == NULL else end
+        status[0] = parse_line(how, words, p, end, &tokens[(row - first) * how.order], places, &logs[2 * row])
+        row += status[0] == FINE
+        p = end + 1
+        if how.order == 1:
+            places += 2
+        elif row - first == most or status[0] != FINE or p >= stop:
+            found = unknown(words, tokens, row - first, how.order, &ids[first * how.order])
+            if found < row - first:
+                status[0] = UNKNOWN_WORD
+                return first + found
+            first = row
+    return row
+
+
+def lines(const uint8_t[::1] data, int64_t begin, int64_t stop):
+    """Lines from ``begin`` on, before one that begins with a backslash, until one that ends at ``stop`` or behind it.
+
+    Returns where they end, how many they are; where the last one that is not empty ends, which of them it is from 1.
+    """
+    cdef const uint8_t *p = &data[0] + begin
+    cdef const uint8_t *last = &data[0] + data.shape[0]
+    cdef const uint8_t *end
+    cdef const uint8_t *filled = p
+    cdef int64_t count = 0, kept = 0
+    with nogil:
+        while p < &data[0] + stop and p[0] != 92:
+            end = <const uint8_t *>memchr(p, 10, last - p)
+            end = last if end == NULL else end
+            count += end < last
+            if after_blanks(p, end) < end:
+                filled, kept = end + (end < last), count
+            p = end + (end < last)
+    return p - &data[0], count, filled - &data[0], kept
+
+
 def parse(Job job, const uint8_t[::1] data, const int64_t[::1] bounds, const int64_t[::1] first_row, WordMap words,
           int32_t[:, ::1] ids, int64_t[:, ::1] places, float[:, ::1] logs, int64_t[:, ::1] errors, char point):
     """Parse the lines of one order; chunk k is the whole lines data[bounds[k]:bounds[k + 1]], from row first_row[k].
@@ -98,9 +149,6 @@ def parse(Job job, const uint8_t[::1] data, const int64_t[::1] bounds, const int
     errors (C, 2) : status and row of a chunk's first bad line  # out
     """
     cdef int64_t chunk, row
-    cdef const uint8_t *p
-    cdef const uint8_t *stop
-    cdef const uint8_t *end
     cdef int status
     cdef Line how
     how.order, how.point = ids.shape[1], point
@@ -108,17 +156,10 @@ def parse(Job job, const uint8_t[::1] data, const int64_t[::1] bounds, const int
     with nogil:
         chunk = fe_job_take(&job.c)
         while chunk >= 0:
-            p, stop, row = &data[0] + bounds[chunk], &data[0] + bounds[chunk + 1], first_row[chunk]
-            while p < stop:
-                end = <const uint8_t *>memchr(p, 10, stop - p)
-                end = stop if end == NULL else end
-                status = parse_line(&how, words, p, end, &ids[row, 0],
-                                    &places[row, 0] if how.order == 1 else NULL, &logs[row, 0])
-                if status != FINE:
-                    errors[chunk, 0], errors[chunk, 1] = status, row
-                    break
-                row += 1
-                p = end + 1
+            row = first_row[chunk]
+            row += parse_lines(&how, words, &data[0] + bounds[chunk], &data[0] + bounds[chunk + 1], &ids[row, 0],
+                               &places[row, 0] if how.order == 1 else NULL, &logs[row, 0], &status)
+            errors[chunk, 0], errors[chunk, 1] = status, row
             fe_job_add(&job.c, bounds[chunk + 1] - bounds[chunk])
             chunk = fe_job_take(&job.c)
 

@@ -33,6 +33,7 @@ cdef extern from "ngrams.h" nogil:
         uint64_t *size
 
     void fe_lm_index(const fe_lm *lm, int order, const uint32_t *contexts, fe_lm_slot *slots, uint32_t *places)
+    void fe_lm_find(const fe_lm *lm, const int32_t *rows, int64_t n, const int *shape, uint32_t *places)
     void fe_lm_score(const fe_lm *lm, const int32_t *words, int64_t n, double *out)
     void fe_lm_sentences(const fe_lm *lm, const int32_t *ids, const int64_t *offsets, int64_t first, int64_t last,
                          double *out)
@@ -41,9 +42,11 @@ cdef enum:
     SHORT = 2048  # bytes of a text that is scored without memory of its own
     FEW = 1026    # its words, <s> and </s>, at most
     ROOM = 2112   # SHORT and what a search overwrites
+    CHUNK = 1 << 14  # n-grams that a thread finds at once
 
-BUCKET = FE_LM_BUCKET
+BUCKET, ROWS = FE_LM_BUCKET, CHUNK
 NONE = 0xFFFFFFFF
+MOST = 1 << 31  # n-grams of an order: their table has half as many slots again, below 2^32
 
 
 cdef class Model:
@@ -51,7 +54,8 @@ cdef class Model:
 
     Parameters
     ----------
-    nodes : of the orders from 1, in a list that begins with None; the highest one's (n, 2) if it is not 1
+    nodes : of the orders from 1, in a list that begins with None; the highest one's (n, 2) if it is not 1, else there
+        are orders to come, and nothing can be scored yet
     slots : uint32 (size, 4) of the orders from 2, in a list that begins with two None; read-only if filled already
     additive : None, or log10 of the probability behind an unseen context
     closed : whether every n-gram's suffix is an n-gram
@@ -63,10 +67,10 @@ cdef class Model:
         cdef const uint32_t[:, ::1] rows
         cdef int k
         self.held = (list(nodes), list(slots))
-        self.c.order = len(nodes) - 1
+        self.c.order = len(nodes) - (1 if len(nodes) == 2 or nodes[len(nodes) - 1].shape[1] == 2 else 0)
         self.c.additive, self.c.nothing = additive is not None, additive or 0.0
         self.c.closed = closed
-        for k in range(1, self.c.order + 1):
+        for k in range(1, len(nodes)):
             rows = nodes[k]
             if k == self.c.order and k > 1:
                 self.c.longest = <const fe_longest *>&rows[0, 0]
@@ -90,6 +94,22 @@ cdef class Model:
             first = &before[0]
         with nogil:
             fe_lm_index(&self.c, order, first, <fe_lm_slot *>&rows[0, 0], &places[0])
+
+    def find(self, Job job, const int32_t[:, ::1] rows, int first, uint32_t[::1] places):
+        """ROWS n-grams are a chunk.
+
+        rows (n, width) : width - 1 words from column ``first``, 0 or 1, on are an n-gram  # in
+        places (n,) : its slot, or the word itself if it is one; NONE if it is none  # out
+        """
+        cdef int64_t k, at
+        cdef int[2] shape
+        shape[0], shape[1] = rows.shape[1], rows.shape[1] - 1
+        with nogil:
+            k = fe_job_take(&job.c)
+            while k >= 0:
+                at = k * CHUNK
+                fe_lm_find(&self.c, &rows[at, first], min(CHUNK, places.shape[0] - at), shape, &places[at])
+                k = fe_job_take(&job.c)
 
     def score(self, const int32_t[::1] words, double[::1] out):
         """out (n,) : natural logarithms of the probabilities of words (n,), which begin with <s>, whose is 0  # out"""

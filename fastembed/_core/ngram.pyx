@@ -39,6 +39,8 @@ cdef extern from "ngrams.h" nogil:
     void fe_ngrams_sort(const fe_packing *packing, uint64_t *records, uint64_t *scratch, int64_t n)
     void fe_ngrams_distinct(const fe_packing *packing, const uint64_t *records, int64_t n, int64_t *nodes)
     void fe_ngrams_grow(const fe_packing *packing, const uint64_t *records, int64_t n, fe_growth *growth)
+    void fe_ngrams_order(const uint32_t *digits, const uint32_t *rows, int64_t n, int64_t *starts, uint32_t *sorted)
+    void fe_ngrams_fill(const uint32_t *rows, int64_t n, const uint32_t *words, const float (*logs)[2], fe_ngram *nodes)
     int64_t fe_ngrams_link(const fe_ngram *parents, int64_t first, int64_t last, fe_ngram *children,
                            const fe_ngram *grandparents)
     void fe_ngrams_continue(const fe_ngram *nodes, int64_t n, uint32_t *counts)
@@ -132,6 +134,27 @@ cdef class Packing:
                 if n:
                     fe_ngrams_grow(&self.c, &records[bounds[k], 0], n, &own)
                 k = fe_job_take(&job.c)
+
+
+def order(const uint32_t[::1] digits, rows, int64_t[::1] starts, uint32_t[::1] to):
+    """Sort rows by their digits.
+
+    digits (n,) : of each row; rows : uint32 (n,), in which order they come, None for their own  # in
+    starts (D + 1,) : how many rows have a lower digit  # in, moved;  to (n,) : the rows  # out
+    """
+    cdef const uint32_t[::1] given
+    cdef const uint32_t *first = NULL
+    if rows is not None:
+        given = rows
+        first = &given[0]
+    with nogil:
+        fe_ngrams_order(&digits[0], first, digits.shape[0], &starts[0], &to[0])
+
+
+def fill(const uint32_t[::1] rows, const uint32_t[::1] words, const float[:, ::1] logs, uint32_t[:, ::1] nodes):
+    """Node i becomes row rows[i] of words (n,) and logs (n, 2); it keeps its children."""
+    with nogil:
+        fe_ngrams_fill(&rows[0], rows.shape[0], &words[0], <const float (*)[2]>&logs[0, 0], <fe_ngram *>&nodes[0, 0])
 
 
 def link(Job job, const int64_t[::1] bounds, const uint32_t[:, ::1] parents, uint32_t[:, ::1] children, grandparents,

@@ -8,12 +8,13 @@ import gzip
 import locale
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .. import parallel
+from .. import memory, parallel
 from .._core import arpa, textvec
 from .._core.encode import WordMap
 from .._core.job import Job
@@ -25,6 +26,7 @@ MAGIC = b"\\data\\"
 SPECIAL = (b"<unk>", b"<s>", b"</s>")
 _COUNT = re.compile(rb"ngram\s+(\d{1,4})\s*=\s*(\d{1,18})\s*")
 _MOST_ORDER = 16
+_HEADING = ord("\\")  # what a line that is none begins with
 _MESSAGES = {
     arpa.BAD_NUMBER: "a number is missing, not finite or none at all",
     arpa.FEW_WORDS: "fewer words than n-grams of order {order} have",
@@ -40,16 +42,17 @@ class Contents:
     """The n-grams of a file.
 
     blob, offsets : the words, <unk>, <s> and </s> first, then as the file has them.
-    ids : for each order from 1 int32 (n, order).
-    logs : for each order float32 (n, 2): log10 of probabilities and back-off weights.
-    lines : for each order the number of the line of its first n-gram.
+    order : of the longest n-grams.
+    grams : yields, as the file is read, for each order from 1 (ids int32 (n, order); logs float32 (n, 2): log10 of
+        probabilities and back-off weights; the number of the line of the first n-gram). Raises as ``read`` does.
+    threads : as the caller of ``read`` wants.
     """
 
     blob: Any
     offsets: Any
-    ids: list
-    logs: list
-    lines: list
+    order: int
+    grams: Iterator
+    threads: int | None
 
 
 def looks_like(head):
@@ -63,28 +66,23 @@ def looks_like(head):
 def read(source, options):
     """The Contents of a Source; FormatError, with the line, for a file that is damaged or has not what it promises."""
     counts, at, line = _header(source)
-    words, ids, logs, lines = None, [], [], []
-    for order, count in enumerate(counts, 1):
-        begin, line = _heading(source, b"\\%d-grams:" % order, at, line)
-        end = source.map.find(b"\n\\", begin - 1) + 1
-        if not end:
-            raise FormatError(
-                source.path, f"the file ends among the {order}-grams: it is truncated", offset=source.size
-            )
-        at = end
-        section = _Section(source, begin, _trimmed(source, begin, end), order, line)
-        lines.append(line)
+    section = _Section(source, 1, at, line)
+    section.check(counts[0])
+    _, logs, places = section.parse(None, options)
+    words, blob, offsets, table = _words(source, places, section.line)
+    logs = np.concatenate([logs, np.full((len(table) - len(logs), 2), (-100, 0), np.float32)])[table]
+    first = np.arange(len(table), dtype=np.int32)[:, None], logs, section.line
+    return Contents(blob, offsets, len(counts), _grams(first, counts, section, words, options), options.threads)
+
+
+def _grams(first, counts, section, words, options):
+    """Contents.grams; ``first`` is what comes first, and ``section`` where it was."""
+    yield first
+    for order, count in enumerate(counts[1:], 2):
+        section = _Section(section.source, order, *section.behind)
         section.check(count)
-        parsed, found, places = section.parse(words, options)
-        if order == 1:
-            words, blob, offsets, table = _words(source, places, line)
-            found = np.concatenate([found, np.full((len(offsets) - 1 - len(found), 2), (-100, 0), np.float32)])[table]
-            parsed = np.arange(len(offsets) - 1, dtype=np.int32)[:, None]
-        ids.append(parsed)
-        logs.append(found)
-        line += int(np.count_nonzero(source.array[begin:end] == 10))
-    _heading(source, b"\\end\\", at, line)
-    return Contents(blob, offsets, ids, logs, lines)
+        yield *section.parse(words, options)[:2], section.line
+    _heading(section.source, b"\\end\\", *section.behind)
 
 
 def _header(source):
@@ -127,41 +125,37 @@ def _heading(source, wanted, at, line):
         at, line = end + 1, line + 1
 
 
-def _trimmed(source, begin, end):
-    """The end of the lines [begin, end) without the empty ones that follow."""
-    while end > begin:
-        tail = source.map[max(begin, end - 1000) : end]
-        kept = len(tail.rstrip(b" \t\r\n"))
-        if kept:
-            return source.find(b"\n", end - len(tail) + kept) + 1
-        end -= len(tail)
-    return begin
-
-
 class _Section:
-    """The lines of one order, source[begin:end]; the first one has the number ``line``."""
+    """The lines of one order, whose heading comes at a byte of the file, in the line of this number.
 
-    def __init__(self, source, begin, end, order, line):
-        self.source, self.order, self.line = source, order, line
-        cuts = [begin, *(source.find(b"\n", at) + 1 for at in range(begin + CHUNK_BYTES, end, CHUNK_BYTES)), end]
-        self.bounds = np.unique(np.minimum(cuts, end)).astype(np.int64)
-        if len(self.bounds) < 2:
-            self.bounds = np.array([begin, end], np.int64)
+    ``line`` is the number of the first n-gram's line; ``behind``, where the section ends: a byte, a line's number.
+    """
+
+    def __init__(self, source, order, at, line):
+        self.source, self.order = source, order
+        at, self.line = _heading(source, b"\\%d-grams:" % order, at, line)
+        bounds, rows, line, filled = [at], [0], self.line, (at, 0)
+        while at < source.size and source.array[at] != _HEADING:
+            at, lines, end, kept = arpa.lines(source.array, at, min(at + CHUNK_BYTES, source.size))
+            filled = (end, line - self.line + kept) if kept else filled
+            line += lines
+            bounds.append(at)
+            rows.append(line - self.line)
+        if at == source.size:
+            raise FormatError(source.path, f"the file ends among the {order}-grams: it is truncated", offset=at)
+        self.behind, (end, self.count) = (at, line), filled
+        chunks = max(1, int(np.searchsorted(bounds, end)))
+        self.bounds, self.rows = np.array([*bounds[:chunks], end], np.int64), np.array(rows[:chunks], np.int64)
 
     def check(self, count):
         """FormatError unless there are as many lines as the header says."""
-        chunks = len(self.bounds) - 1
-        lines = np.zeros(chunks, np.int64)
-        parallel.run(lambda job, _: textvec.count_lines(job, self.source.array, self.bounds, lines), Job(chunks), 1)
-        if lines.sum() != count:
-            message = f"the header says {count} {self.order}-grams but {int(lines.sum())} lines follow"
+        if self.count != count:
+            message = f"the header says {count} {self.order}-grams but {self.count} lines follow"
             raise FormatError(self.source.path, message, line=self.line)
-        self.rows = np.cumsum(lines) - lines
-        self.count = count
 
     def parse(self, words, options):
         """(ids (n, order), logs (n, 2), places (n, 2) of single words in the file)."""
-        ids, logs = np.zeros((self.count, self.order), np.int32), np.zeros((self.count, 2), np.float32)
+        ids, logs = memory.zeros((self.count, self.order), np.int32), memory.zeros((self.count, 2), np.float32)
         places = np.zeros((self.count if self.order == 1 else 0, 2), np.int64)
         chunks = len(self.rows)
         errors, point = np.zeros((chunks, 2), np.int64), locale.localeconv()["decimal_point"].encode()[0]

@@ -48,7 +48,7 @@ class Backoff:
         """The compiled model, with its hash tables."""
         missing = self.slots is None
         if missing:
-            self.slots = [None, None, *(_empty(count) for count in self.counts[1:])]
+            self.slots = [None, None, *(empty_slots(count) for count in self.counts[1:])]
         core = lm.Model(self.nodes, self.slots, self.nothing, self.closed)
         if missing and self.order > 1:
             parallel.run(lambda job, _: self._index(job, core), Job(self.order - 1), 1)
@@ -172,70 +172,7 @@ class Backoff:
         return cls(nodes, additive, slots, closed)
 
 
-def from_grams(path, contents):
-    """The Backoff of the n-grams of an ARPA file (fastembed.io.arpa.Contents).
-
-    Raises FormatError, with the line, for an n-gram that comes twice or whose context is none.
-    """
-    keys, nodes, orders = [None, None], [None, _rows(contents.ids[0][:, 0])], [None, slice(None)]
-    for k, ids in enumerate(contents.ids[1:], 2):
-        parents, lost = _places(ids[:, :-1], keys)
-        if lost.any():
-            line = contents.lines[k - 1] + int(np.argmax(lost))
-            raise FormatError(path, "an n-gram whose first words, its context, are none", line=line)
-        key = _key(parents, ids[:, -1])
-        order = slice(None) if (key[1:] > key[:-1]).all() else np.argsort(key, kind="stable")
-        key, rows = key[order], np.arange(len(ids))[order]
-        twice = np.flatnonzero(key[1:] == key[:-1])
-        if len(twice):
-            line = contents.lines[k - 1] + int(rows[twice + 1].min())
-            raise FormatError(path, "an n-gram that has come before", line=line)
-        keys.append(key)
-        nodes.append(_rows(ids[order, -1]))
-        orders.append(order)
-        nodes[k - 1][1:, 3] = np.cumsum(np.bincount(parents, minlength=len(nodes[k - 1]) - 1))
-    closed = _linked(nodes)
-    for k, logs in enumerate(contents.logs, 1):
-        nodes[k].view(np.float32)[:-1, 1:3] = logs[orders[k]]
-    if len(nodes) > 2:
-        nodes[-1] = np.ascontiguousarray(nodes[-1][:-1, :2])
-    return Backoff(nodes, closed=closed)
-
-
-def _rows(words):
-    """Nodes of n-grams with these last words, and one more."""
-    nodes = np.zeros((len(words) + 1, 4), np.uint32)
-    nodes[:-1, 0] = words
-    return nodes
-
-
-def _key(nodes, words):
-    """What orders the children of nodes: uint64 (n,)."""
-    return nodes.astype(np.uint64) << np.uint64(32) | words.astype(np.uint64)
-
-
-def _places(ids, keys):
-    """(nodes (n,), mask (n,) of those that do not exist) of n-grams ids (n, k); keys: of every order, in order."""
-    nodes, lost = ids[:, 0].astype(np.int64), np.zeros(len(ids), bool)
-    for k in range(2, ids.shape[1] + 1):
-        key = _key(nodes, ids[:, k - 1])
-        nodes = np.minimum(np.searchsorted(keys[k], key), len(keys[k]) - 1)
-        lost |= keys[k][nodes] != key
-    return nodes, lost
-
-
-def _linked(nodes):
-    """Whether the suffix of every node is a node; leaves its number in the nodes."""
-    lost = np.zeros(1, np.int64)
-    for k in range(1, len(nodes) - 1):
-        bounds = np.array([0, len(nodes[k]) - 1], np.int64)
-        ngram.link(Job(1), bounds, nodes[k], nodes[k + 1], nodes[k - 1] if k > 1 else None, lost)
-        if lost[0]:
-            return False
-    return True
-
-
-def _empty(count):
+def empty_slots(count):
     """A hash table for so many n-grams: two thirds are filled, so that most searches end in the first bucket."""
     slots = memory.zeros((lm.BUCKET * (3 * count // (2 * lm.BUCKET) + 1), 4), np.uint32)
     slots[:] = lm.NONE

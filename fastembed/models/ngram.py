@@ -11,7 +11,8 @@ from .. import _version, parallel
 from ..errors import CorpusError, FormatError, ParameterError
 from ..io import arpa, native
 from ..vocab import Vocab
-from .backoff import Backoff, from_grams
+from .assembly import Assembly
+from .backoff import Backoff
 from .callbacks import Callbacks
 from .language import BOS, LanguageModel, language_vocab, numbers_of
 from .parameters import Choice, Real, Size, Thresholds, Whole
@@ -194,8 +195,10 @@ class NGramLM(LanguageModel):
     @classmethod
     def from_arpa(cls, path, contents):
         """The model of an ARPA file (fastembed.io.arpa.Contents); it can be asked, not trained on."""
-        model = cls(order=len(contents.ids))
-        model._model = from_grams(path, contents)
+        model, assembly = cls(order=contents.order), Assembly(path, contents.threads)
+        for ids, logs, line in contents.grams:
+            assembly.add(ids, logs, line)
+        model._model = assembly.finish()
         model.vocab = Vocab((contents.blob, contents.offsets))
         return model
 
