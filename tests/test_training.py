@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from stopping import StopAt
 
 import fastembed as fe
 from fastembed import parallel
@@ -27,20 +28,6 @@ def model(kind=fe.SkipGram, **changes):
 
 def same(a, b):
     return (a.wv.vectors == b.wv.vectors).all() and (a.context_vectors == b.context_vectors).all()
-
-
-class StopAt(fe.callbacks.Callback):
-    """Ask to stop, or raise, once so many words are done."""
-
-    def __init__(self, words, error=None):
-        self.words, self.error = words, error
-
-    def on_progress(self, model, progress):
-        if progress["words"] >= self.words:
-            if self.error is not None:
-                raise self.error
-            return fe.callbacks.STOP
-        return None
 
 
 ERRORS = {"STOP": None, "Ctrl-C": KeyboardInterrupt(), "error": RuntimeError("callback")}
