@@ -90,6 +90,7 @@ def test_peer_option(tmp_path):
     program = external.parse(f"mine:sg-ns,cbow-ns={sys.executable} -C 8")
     assert (program.name, program.kinds, program.command[1:]) == ("mine", ("sg-ns", "cbow-ns"), ("-C", "8"))
     assert external.parse(f"mine={sys.executable}").kinds == ("sg-ns",)
+    assert [external.parse(f"{kind}=ls").kinds for kind in ("k:lmplz", "k:query")] == [("lmplz",), ("query",)]
     for wrong in ("mine", "=x", "mine=", "mine:nonsense=ls", "mine=/no/such/program"):
         with pytest.raises(runner.BenchError, match="--peer"):
             external.parse(wrong)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..runner import BenchError, execute
 
-KINDS = ("sg-ns", "cbow-ns", "sg-hs", "cooccur", "glove", "lmplz")
+KINDS = ("sg-ns", "cbow-ns", "sg-hs", "cooccur", "glove", "lmplz", "query")
 RATE = re.compile(r"Words(?:/thread)?/sec: *([0-9.]+)k")
 
 
