@@ -266,6 +266,16 @@ def test_pieces_of_a_corpus_are_those_of_its_lines(monkeypatch):
     assert np.array_equal(piece_counts(pieces, encoded), np.bincount(ids, minlength=len(pieces)))
 
 
+def test_parameters_at_the_start():
+    sizes = EncoderSizes(14, 12, 2, width=8, layers=1, heads=1, inner=8)
+    params = masked.begin(sizes, ("head",), (1,), np.arange(14))
+    positions = params["embeddings.positions"].astype(np.float64)
+    assert np.allclose((positions**2).mean(1), masked.deviation(8) ** 2)
+    near, far = ((positions[k:] * positions[:-k]).sum(1) for k in (1, 4))
+    assert np.allclose(near, near[0]) and np.allclose(far, far[0]) and near[0] > far[0]
+    assert np.isclose(np.exp(params["output.bias"].astype(np.float64)).sum(), 1)
+
+
 def test_gradients():
     """Both heads and the tied embeddings, against central differences in double precision."""
     sizes = EncoderSizes(14, 12, 2, width=6, layers=1, heads=2, inner=8, dtype=np.float64)

@@ -57,6 +57,7 @@ class BERT(PiecedModel, Trained):
     vocab_size = Whole(8000, "pieces to learn", low=len(SPECIAL) + 1, high=1 << 24)
     cased = Switch(False, "keep upper case and accents")
     min_count = Whole(2, "pairs of pieces that occur less often make no piece", low=1)
+    pack = Switch(True, "fill sequences with as many sentences as there is room for, instead of one each")
     share = Real(0.15, "of the pieces that are hidden", low=1e-6, high=0.9)
     whole_words = Switch(False, "hide all pieces of a word together")
     next_sentence = Switch(False, "also learn whether a line follows another one")

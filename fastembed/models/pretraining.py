@@ -65,7 +65,8 @@ class MaskedTrainer:
 
     def __init__(self, model, ids, offsets, held_out=0.0):
         self.model, self.masking = model, masking_of(model)
-        self.sequences = Sequences(ids, offsets, self.masking.room - (3 if self.masking.pairs else 2))
+        room = self.masking.room - (3 if self.masking.pairs else 2)
+        self.sequences = Sequences(ids, offsets, room, model.pack)
         numbers = np.arange(len(self.sequences))
         if not len(numbers):
             raise CorpusError("nothing to learn: cleaning has left no piece of the text")

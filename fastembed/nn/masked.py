@@ -32,8 +32,8 @@ def deviation(width):
 
 
 def begin(sizes, parts, key, counts):
-    """New Params: matrices normal with that deviation, LayerNorms 1, biases 0, but those of pieces the logarithms of
-    their frequencies.
+    """New Params: matrices normal with that deviation, positions waves of it, LayerNorms 1, biases 0, but those of
+    pieces the logarithms of their frequencies.
 
     key : tuple of whole numbers, of the random stream. counts : (n,) of each piece in the text, n <= V.
     """
@@ -43,10 +43,17 @@ def begin(sizes, parts, key, counts):
             array[:] = random.standard_normal(array.shape, np.float32) * np.float32(deviation(sizes.width))
         elif name.endswith("norm"):
             array[:] = 1
+    params["embeddings.positions"][:] = waves(sizes.positions, sizes.width) * 2**0.5 * deviation(sizes.width)
     if "head" in parts:
         seen = np.maximum(np.pad(counts, (0, sizes.vocab - len(counts))), 0.5)
         params["output.bias"][:] = np.log(seen / seen.sum())
     return params
+
+
+def waves(rows, width):
+    """Sines and cosines (rows, width) of Vaswani et al. (2017): neighbours are alike, and so are equal distances."""
+    angles = np.arange(rows)[:, None] * 10000.0 ** (-np.arange(0, width, 2) / width)
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)[:, :width]
 
 
 class MaskedModel:
