@@ -1,13 +1,10 @@
 """ELMo: what it learns, how it goes on, what it gives for sentences of all kinds, and what it refuses."""
 
-import contextlib
-
 import numpy as np
 import pytest
-from stopping import StopAt
+from stopping import goes_on_exactly, starts_from_a_checkpoint, state
 
 import fastembed as fe
-from fastembed import parallel
 from fastembed.errors import CorpusError, FormatError, NotFittedError, ParameterError, TrainingError
 from fastembed.io import native
 
@@ -22,10 +19,6 @@ SMALL = {
 
 def model(**changes):
     return fe.ELMo(**(SMALL | changes))
-
-
-def state(one):
-    return np.concatenate([one.params.flat, *(params.flat for params in one.optimizing.slots.values())])
 
 
 @pytest.mark.parametrize(
@@ -109,28 +102,12 @@ def test_threads_change_little():
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt()], ids=["STOP", "Ctrl-C"])
 def test_a_stopped_run_goes_on_exactly(error, tmp_path, monkeypatch):
-    monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
     settings = {"samples": 20, "dropout": 0.1, "epochs": 2, "optimizer": "adam" if error else "adagrad"}
-    whole, parts, stops = model(**settings).fit(LONG, verbose=0), model(**settings), set()
-    for words in (1, 700, 1900):
-        with contextlib.suppress(KeyboardInterrupt):
-            parts.fit(LONG, verbose=0, resume=True, callbacks=[StopAt(words, error)])
-        parts.save(tmp_path / "m.fe")
-        parts = fe.load(tmp_path / "m.fe")
-        stops.add((parts.position.epoch, parts.position.chunk))
-    assert any(chunk for _, chunk in stops) and parts.position.epoch < 2
-    parts.fit(LONG, verbose=0, resume=True)
-    assert (state(parts) == state(whole)).all()
-    names = ("loss", "forward_loss", "backward_loss")
-    assert [[r[k] for k in names] for r in parts.history] == [[r[k] for k in names] for r in whole.history]
+    goes_on_exactly(lambda: model(**settings), LONG, (1, 700, 1900), error, tmp_path, monkeypatch)
 
 
 def test_a_new_model_starts_from_a_checkpoint(tmp_path):
-    whole, first = model(epochs=3).fit(TEXT, verbose=0), model(epochs=3)
-    stop = lambda _, record: fe.callbacks.STOP if record["epoch"] == 2 else None  # noqa: E731
-    first.fit(TEXT, verbose=0, checkpoint=tmp_path, callbacks=stop)
-    second = model(epochs=3).fit(TEXT, verbose=0, checkpoint=tmp_path, resume=True)
-    assert (state(second) == state(whole)).all() and len(second.history) == 3
+    starts_from_a_checkpoint(lambda: model(epochs=3), TEXT, tmp_path)
 
 
 @pytest.mark.parametrize("chars", ["bytes", "unicode", None])

@@ -1,13 +1,10 @@
 """NNLM: its gradients, what it learns, how it goes on, and what it refuses."""
 
-import contextlib
-
 import numpy as np
 import pytest
-from stopping import StopAt
+from stopping import goes_on_exactly, starts_from_a_checkpoint, state
 
 import fastembed as fe
-from fastembed import parallel
 from fastembed.errors import CorpusError, FormatError, ParameterError, TrainingError
 from fastembed.io import native
 from fastembed.models.language import BOS, EOS, UNK
@@ -23,10 +20,6 @@ SMALL = {"context": 2, "dim": 8, "hidden": 16, "min_count": 1, "epochs": 12, "ba
 
 def model(**changes):
     return fe.NNLM(**(SMALL | changes))
-
-
-def state(one):
-    return np.concatenate([one.params.flat, *(params.flat for params in one.optimizing.slots.values())])
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
@@ -108,29 +101,12 @@ def test_vectors_are_the_embedding():
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt()], ids=["STOP", "Ctrl-C"])
 @pytest.mark.parametrize("optimizer", ["adagrad", "adam"])
 def test_a_stopped_run_goes_on_exactly(error, optimizer, tmp_path, monkeypatch):
-    monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
     settings = {"output": "sampled", "dropout": 0.1, "optimizer": optimizer, "epochs": 3, "batch": 64, "lr": 0.01}
-    whole, parts, stops = model(**settings).fit(LONG, verbose=0), model(**settings), set()
-    for words in (1, 8000, 20_000):
-        with contextlib.suppress(KeyboardInterrupt):
-            parts.fit(LONG, verbose=0, resume=True, callbacks=[StopAt(words, error)])
-        parts.save(tmp_path / "m.fe")
-        parts = fe.load(tmp_path / "m.fe")
-        stops.add((parts.position.epoch, parts.position.chunk))
-    assert any(chunk for _, chunk in stops) and parts.position.epoch < 3
-    parts.fit(LONG, verbose=0, resume=True)
-    assert (state(parts) == state(whole)).all()
-    assert [r["loss"] for r in parts.history] == [r["loss"] for r in whole.history]
+    goes_on_exactly(lambda: model(**settings), LONG, (1, 8000, 20_000), error, tmp_path, monkeypatch)
 
 
 def test_a_new_model_starts_from_a_checkpoint(tmp_path):
-    whole = model(epochs=3).fit(TEXT, verbose=0)
-    first = model(epochs=3)
-    first.fit(
-        TEXT, verbose=0, checkpoint=tmp_path, callbacks=lambda _, r: fe.callbacks.STOP if r["epoch"] == 2 else None
-    )
-    second = model(epochs=3).fit(TEXT, verbose=0, checkpoint=tmp_path, resume=True)
-    assert (state(second) == state(whole)).all() and len(second.history) == 3
+    starts_from_a_checkpoint(lambda: model(epochs=3), TEXT, tmp_path)
 
 
 def test_a_finished_model_goes_on_with_its_vocabulary():

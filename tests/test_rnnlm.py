@@ -1,14 +1,12 @@
 """RNNLM: its gradients, what it learns, how it goes on, and what it refuses."""
 
-import contextlib
 import logging
 
 import numpy as np
 import pytest
-from stopping import StopAt
+from stopping import goes_on_exactly, starts_from_a_checkpoint, state
 
 import fastembed as fe
-from fastembed import parallel
 from fastembed.errors import CorpusError, FormatError, ParameterError, TrainingError
 from fastembed.io import native
 from fastembed.models.language import BOS, EOS, UNK
@@ -28,11 +26,6 @@ COUNTS = np.array([9, 0, 20, 30, 20, 10, 5, 3, 2, 1])
 
 def model(**changes):
     return fe.RNNLM(**(SMALL | changes))
-
-
-def state(one):
-    kept = [params.flat for params in one.optimizing.slots.values()]
-    return np.concatenate([one.params.flat, *kept, *(array.ravel() for array in one.position.carried)])
 
 
 def small_network(dtype=np.float64, threads=1, **changes):
@@ -197,28 +190,16 @@ def test_the_state_is_carried_if_asked():
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt()], ids=["STOP", "Ctrl-C"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_stopped_run_goes_on_exactly(error, cell, tmp_path, monkeypatch):
-    monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
     settings = {"cell": cell, "output": "sampled", "dropout": 0.1, "epochs": 3, "layers": 2}
-    whole, parts, stops = model(**settings).fit(LONG, verbose=0), model(**settings), set()
-    for words in (1, 4000, 10_000):
-        with contextlib.suppress(KeyboardInterrupt):
-            parts.fit(LONG, verbose=0, resume=True, callbacks=[StopAt(words, error)])
-        assert parts.perplexity(LONG[:5]) < 1000
-        parts.save(tmp_path / "m.fe")
-        parts = fe.load(tmp_path / "m.fe")
-        stops.add((parts.position.epoch, parts.position.chunk))
-    assert any(chunk for _, chunk in stops) and parts.position.epoch < 3
-    parts.fit(LONG, verbose=0, resume=True)
-    assert (state(parts) == state(whole)).all()
-    assert [r["loss"] for r in parts.history] == [r["loss"] for r in whole.history]
+
+    def look(one):
+        assert one.perplexity(LONG[:5]) < 1000
+
+    goes_on_exactly(lambda: model(**settings), LONG, (1, 4000, 10_000), error, tmp_path, monkeypatch, look)
 
 
 def test_a_new_model_starts_from_a_checkpoint(tmp_path):
-    whole = model(epochs=3).fit(TEXT, verbose=0)
-    stop = lambda _, record: fe.callbacks.STOP if record["epoch"] == 2 else None  # noqa: E731
-    model(epochs=3).fit(TEXT, verbose=0, checkpoint=tmp_path, callbacks=stop)
-    second = model(epochs=3).fit(TEXT, verbose=0, checkpoint=tmp_path, resume=True)
-    assert (state(second) == state(whole)).all() and len(second.history) == 3
+    starts_from_a_checkpoint(lambda: model(epochs=3), TEXT, tmp_path)
 
 
 def test_a_finished_model_goes_on_with_its_vocabulary():

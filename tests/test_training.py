@@ -10,10 +10,12 @@ import time
 
 import numpy as np
 import pytest
+from stopping import StopAt
 
 import fastembed as fe
 from fastembed import parallel
 from fastembed.errors import CorpusError, ParameterError, TrainingError
+from fastembed.models import training
 from fastembed.models.training import Checkpoint
 
 RANDOM = np.random.default_rng(0)
@@ -29,18 +31,14 @@ def same(a, b):
     return (a.wv.vectors == b.wv.vectors).all() and (a.context_vectors == b.context_vectors).all()
 
 
-class StopAt(fe.callbacks.Callback):
-    """Ask to stop, or raise, once so many words are done."""
+class Reports(fe.callbacks.Callback):
+    """Keeps what on_progress is told."""
 
-    def __init__(self, words, error=None):
-        self.words, self.error = words, error
+    def __init__(self, kept):
+        self.kept = kept
 
     def on_progress(self, model, progress):
-        if progress["words"] >= self.words:
-            if self.error is not None:
-                raise self.error
-            return fe.callbacks.STOP
-        return None
+        self.kept.append(progress)
 
 
 ERRORS = {"STOP": None, "Ctrl-C": KeyboardInterrupt(), "error": RuntimeError("callback")}
@@ -66,6 +64,24 @@ def test_a_stopped_run_goes_on_exactly(error, hs, tmp_path, monkeypatch):
     parts.fit(text, verbose=0, resume=True)
     assert same(parts, whole)
     assert [r["loss"] for r in parts.history] == [r["loss"] for r in whole.history]
+
+
+def test_a_run_that_goes_on_counts_only_its_own_words(monkeypatch):
+    monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
+    begun, rates = [], []
+
+    class Spy(training.Progress):
+        def __init__(self, name, total, done, *rest):
+            super().__init__(name, total, done, *rest)
+            self.started -= 10.0  # seconds: rate() is the words since then in ten seconds at least
+            begun.append(done)
+
+    monkeypatch.setattr(training, "Progress", Spy)
+    part = model(dim=64).fit(TEXT * 10, verbose=0, callbacks=[StopAt(90_000)])
+    assert part.position.chunk
+    part.fit(TEXT * 10, verbose=0, resume=True, callbacks=Reports(rates))
+    assert begun[0] == 0 and 90_000 <= begun[1] < rates[0]["total_words"]
+    assert all(facts["words_per_second"] <= (facts["words"] - begun[1]) / 10 for facts in rates)
 
 
 def test_checkpoints_every_epoch_and_resume(tmp_path):

@@ -20,7 +20,6 @@ from .callbacks import Callbacks
 from .parameters import Choice, Real, Switch, Whole
 from .pieced import PiecedModel
 from .pretraining import MaskedTrainer, WarmUp, piece_counts, piece_ids
-from .progress import Progress
 from .static import Trained
 from .training import Checkpoint, Loop, Position, fingerprint, place_of, position_of
 
@@ -167,8 +166,7 @@ class BERT(PiecedModel, Trained):
         schedule = trainer.schedule = WarmUp(float(self.lr), 0.0, int(self.epochs), words, share=float(self.warmup))
         self.position.chunk_tokens = self.position.chunk_tokens or -(-words // trainer.chunks)
         self.optimizing.threads, self.optimizing.decay = check_threads(self.threads), float(self.decay)
-        progress = Progress("BERT", schedule.epochs * words, self.position.epoch * words, verbose)
-        return Loop(self, trainer, schedule, callbacks, progress, checkpoint)
+        return Loop(self, trainer, schedule, callbacks, checkpoint, verbose)
 
     # -- files
 

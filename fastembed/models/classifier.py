@@ -20,7 +20,6 @@ from ..vocab import Vocab
 from .callbacks import Callbacks
 from .labelled import KINDS, of_lines, of_texts, targets_of
 from .parameters import Choice, Real, Text, Whole
-from .progress import Progress
 from .static import Trained
 from .training import Checkpoint, Loop, Position, Schedule, fingerprint_of, place_of, position_of
 from .word2vec import _padded
@@ -310,7 +309,7 @@ class FastTextClassifier(Trained):
     def _loop(self, documents, targets, callbacks, verbose, checkpoint):
         """Everything that a run needs, put together."""
         count = len(documents.spans)
-        schedule = Schedule(float(self.lr), 0.0, int(self.epochs), count, len(documents.ids))
+        schedule = Schedule(float(self.lr), 0.0, int(self.epochs), count, len(documents.ids), "documents")
         if self.position.chunk == 0:
             self.position.chunk_tokens = max(1, min(256, count // 256))
         if not self._inputs.flags.writeable or self._inputs.shape[1] % 16:
@@ -325,9 +324,7 @@ class FastTextClassifier(Trained):
             {"dim": self.dim, "loss": self.loss, "seed": self.seed, "chunk": self.position.chunk_tokens},
         )
         check_threads(self.threads)
-        total = schedule.epochs * count
-        progress = Progress(type(self).__name__, total, self.position.epoch * count, verbose, "documents")
-        return Loop(self, trainer, schedule, callbacks, progress, checkpoint)
+        return Loop(self, trainer, schedule, callbacks, checkpoint, verbose)
 
     # -- files
 

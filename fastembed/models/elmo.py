@@ -20,7 +20,7 @@ from .contextual import ContextualModel, each_sentence, picker
 from .language import BOS, EOS, SPECIAL, UNK, language_vocab
 from .neural import carried_of
 from .parameters import Choice, Filters, Real, Switch, Whole
-from .progress import LOG, Progress
+from .progress import LOG
 from .static import Trained
 from .tokenized import Tokenized
 from .training import Loop, Position, Schedule, place_of, position_of
@@ -282,9 +282,7 @@ class ELMo(ContextualModel, Tokenized, Trained):
         self.position.chunk_tokens = self.position.chunk_tokens or -(-tokens // batches.batches)
         self.optimizing.threads, self.guard = check_threads(self.threads), Guard(self.clip)
         schedule = Schedule(lr, min_lr, int(self.epochs), tokens)
-        done = self.position.epoch * tokens + self.position.chunk * tokens // batches.batches
-        progress = Progress("ELMo", schedule.epochs * tokens, done, verbose)
-        return Loop(self, BothTrainer(self, batches, tokens), schedule, callbacks, progress, checkpoint)
+        return Loop(self, BothTrainer(self, batches, tokens), schedule, callbacks, checkpoint, verbose)
 
     def _step(self, batches, number, rate, epoch):
         """Train on a batch; its losses, both directions behind each other, or None if it was left out."""

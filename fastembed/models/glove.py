@@ -16,7 +16,6 @@ from ..vectors import KeyedVectors
 from .callbacks import Callbacks
 from .cooccurrence import Cooccurrence
 from .parameters import Choice, Real, Size, Switch, Whole
-from .progress import Progress
 from .static import Trained, merged
 from .training import Checkpoint, Loop, Position, Schedule, place_of, position_of
 
@@ -255,10 +254,9 @@ class GloVe(Trained):
     def _loop(self, counts, callbacks, verbose, checkpoint):
         """Everything that a run needs, put together."""
         entries = counts.matrix.nnz
-        schedule = Schedule(float(self.lr), float(self.lr), int(self.epochs), entries, counts.vocab.total)
-        done = self.position.epoch * entries
-        progress = Progress(type(self).__name__, schedule.epochs * entries, done, verbose, unit="counts")
-        return Loop(self, self._trainer(counts), schedule, callbacks, progress, checkpoint)
+        lr = float(self.lr)
+        schedule = Schedule(lr, lr, int(self.epochs), entries, counts.vocab.total, "counts")
+        return Loop(self, self._trainer(counts), schedule, callbacks, checkpoint, verbose)
 
     def _trainer(self, counts):
         """The compiled training loop over these counts and both sides."""

@@ -20,7 +20,6 @@ from .contextual import WordWindows, batches_of, each_sentence
 from .features import Features
 from .labelled import KINDS, targets_of
 from .parameters import Choice, Frozen, Layers, Real, Size, Whole
-from .progress import Progress
 from .training import Checkpoint, Loop, Position, Schedule
 
 LM = "lm."  # before the names of the language model's arrays in a file
@@ -134,10 +133,9 @@ class FrozenHead(Estimator):
             features = Features(self.language_model, sentences, self.parameters["memory"].bytes_of(self.memory))
             self._set_state((classes, *self._begin(len(classes[0])), []))
             self.position = Position()
-            schedule = Schedule(float(self.lr), 0.0, int(self.epochs), len(sentences))
-            progress = Progress(type(self).__name__, schedule.epochs * len(sentences), 0, verbose, "sentences")
+            schedule = Schedule(float(self.lr), 0.0, int(self.epochs), len(sentences), unit="sentences")
             trainer = Trainer(self, features, targets)
-            Loop(self, trainer, schedule, callbacks, progress, Checkpoint(None)).run()
+            Loop(self, trainer, schedule, callbacks, Checkpoint(None), verbose).run()
         except Exception:
             self._set_state(before)
             raise

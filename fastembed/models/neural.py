@@ -14,7 +14,6 @@ from ..nn.params import Params
 from ..parallel import check_threads
 from ..vectors import KeyedVectors
 from .language import BOS, LanguageModel, language_vocab, numbers_of
-from .progress import Progress
 from .static import Trained
 from .training import Loop, Position, Schedule, place_of, position_of
 
@@ -188,9 +187,8 @@ class NeuralLanguageModel(LanguageModel, Trained):
         schedule = self._schedule(lr, min_lr, len(ids))
         self.position.chunk_tokens = self.position.chunk_tokens or -(-len(ids) // found.batches)
         self.optimizing.threads = check_threads(self.threads)
-        progress = Progress(type(self).__name__, schedule.epochs * len(ids), self.position.epoch * len(ids), verbose)
         trainer = Trainer(lambda *which: self._step(found, *which), found.batches, len(ids))
-        return Loop(self, trainer, schedule, callbacks, progress, checkpoint)
+        return Loop(self, trainer, schedule, callbacks, checkpoint, verbose)
 
     def _schedule(self, lr, min_lr, tokens):
         return Schedule(lr, min_lr, int(self.epochs), tokens)

@@ -17,7 +17,7 @@ import numpy as np
 from .. import parallel
 from .._core.job import Job
 from ..errors import CorpusError, ParameterError, TrainingError
-from .progress import LOG
+from .progress import LOG, Progress
 
 
 @dataclass
@@ -142,6 +142,7 @@ class Schedule:
     epochs: int
     tokens: int  # of an epoch: the trainer's unit of work
     words: int | None = None  # of the text in an epoch, if tokens are something else
+    unit: str = "words"  # what tokens are
 
     def at(self, tokens):
         """The learning rate after so many tokens."""
@@ -177,17 +178,20 @@ class Loop:
     model : has ``threads``, ``history``, ``position`` and ``check_finite()``.
     trainer : see above.
     schedule : Schedule
-    callbacks : Callbacks; progress : Progress; checkpoint : Checkpoint
+    callbacks : Callbacks; checkpoint : Checkpoint
+    verbose : whether to show the progress.
     """
 
-    def __init__(self, model, trainer, schedule, callbacks, progress, checkpoint):
+    def __init__(self, model, trainer, schedule, callbacks, checkpoint, verbose):
         self.model, self.trainer, self.schedule = model, trainer, schedule
-        self.callbacks, self.progress, self.checkpoint = callbacks, progress, checkpoint
-        self.position = model.position
+        self.callbacks, self.checkpoint, self.verbose = callbacks, checkpoint, verbose
+        self.position, self.progress = model.position, None
         self.wants_stop = False
 
     def run(self):
         """Train. Whatever is raised (Ctrl-C too), the model stands at a chunk's border and can go on from there."""
+        total, unit = self.schedule.epochs * self.schedule.tokens, self.schedule.unit
+        self.progress = Progress(type(self.model).__name__, total, self.done(), self.verbose, unit)
         try:
             self.wants_stop = self.callbacks.call("on_train_begin", self.model)
             while self.position.epoch < self.schedule.epochs and not self.wants_stop:
@@ -196,6 +200,12 @@ class Loop:
             self.checkpoint.save(self.model)
         finally:
             self.progress.close()
+
+    def done(self, more=0):
+        """Tokens that are done: of finished epochs, of the position's chunks, and ``more`` of this epoch."""
+        tokens, chunks = self.schedule.tokens, self.trainer.chunks
+        begun = self.position.chunk and int(tokens * self.position.chunk / chunks)
+        return self.position.epoch * tokens + min(tokens, begun + more)
 
     def epoch(self):
         """Finish the epoch under way, or stop in it if a callback asks to."""
@@ -227,9 +237,7 @@ class Loop:
 
     def report(self, job):
         """Tell the progress bar and the callbacks; runs in the main thread while the workers work."""
-        position, schedule = self.position, self.schedule
-        done = min(schedule.tokens, int(schedule.tokens * position.chunk / self.trainer.chunks) + job.done)
-        words = position.epoch * schedule.tokens + done
+        position, schedule, words = self.position, self.schedule, self.done(job.done)
         facts = {
             "epoch": position.epoch + 1,
             "words": words,

@@ -18,7 +18,7 @@ from ..parallel import check_threads
 from ..vectors import KeyedVectors
 from .callbacks import Callbacks
 from .parameters import Real, Switch, Whole
-from .progress import LOG, Progress
+from .progress import LOG
 from .static import Trained, check_vocab, merged
 from .training import Checkpoint, Loop, Position, Schedule, fingerprint, place_of, position_of
 
@@ -200,10 +200,8 @@ class Word2Vec(Trained):
         lr = float(self.lr)
         min_lr = lr * 1e-4 if self.min_lr is None else float(self.min_lr)
         schedule = Schedule(lr, min_lr, int(self.epochs), len(encoded.ids))
-        total, done = schedule.epochs * schedule.tokens, self.position.epoch * schedule.tokens
-        name = type(self).__name__
         check_threads(self.threads)
-        return Loop(self, self._trainer(encoded), schedule, callbacks, Progress(name, total, done, verbose), checkpoint)
+        return Loop(self, self._trainer(encoded), schedule, callbacks, checkpoint, verbose)
 
     def _trainer(self, encoded):
         """The compiled training loop over this corpus and these matrices."""
