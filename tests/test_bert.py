@@ -12,7 +12,7 @@ pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 import tiny_bert  # noqa: E402
 
 from fastembed.models.callbacks import STOP  # noqa: E402
-from fastembed.models.pretraining import WarmUp, piece_counts, piece_ids  # noqa: E402
+from fastembed.models.pretraining import WarmUp, neighbourly, piece_counts, piece_ids  # noqa: E402
 from fastembed.nn import masked  # noqa: E402
 from fastembed.nn.attention import EncoderSizes  # noqa: E402
 from fastembed.nn.masking import Masking, Sequences  # noqa: E402
@@ -274,6 +274,17 @@ def test_parameters_at_the_start():
     near, far = ((positions[k:] * positions[:-k]).sum(1) for k in (1, 4))
     assert np.allclose(near, near[0]) and np.allclose(far, far[0]) and near[0] > far[0]
     assert np.isclose(np.exp(params["output.bias"].astype(np.float64)).sum(), 1)
+
+
+def test_pieces_begin_as_skipgram_has_them():
+    encoded = fe.Corpus(TEXT).encode()
+    pieces = fe.Pieces.train(fe.Corpus(TEXT), 60, min_count=1)
+    which, vectors = neighbourly(pieces, encoded, 16, 0.1, seed=3)
+    assert set(which.tolist()) == set(np.flatnonzero(piece_counts(pieces, encoded)).tolist())
+    assert np.allclose(vectors.mean(0), 0, atol=1e-6) and np.isclose(vectors.std(), 0.1)
+    first, again = (model(start="skipgram", epochs=1, threads=n).fit(TEXT, verbose=0) for n in (1, 2))
+    assert np.array_equal(first.params.flat, again.params.flat)
+    assert not np.array_equal(first.params.flat, model(epochs=1).fit(TEXT, verbose=0).params.flat)
 
 
 def test_gradients():

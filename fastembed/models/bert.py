@@ -19,7 +19,7 @@ from ..pieces import SPECIAL, Pieces
 from .callbacks import Callbacks
 from .parameters import Choice, Real, Switch, Whole
 from .pieced import PiecedModel
-from .pretraining import MaskedTrainer, WarmUp, piece_counts, piece_ids
+from .pretraining import MaskedTrainer, WarmUp, neighbourly, piece_counts, piece_ids
 from .static import Trained
 from .training import Checkpoint, Loop, Position, fingerprint, place_of, position_of
 
@@ -61,6 +61,7 @@ class BERT(PiecedModel, Trained):
     whole_words = Switch(False, "hide all pieces of a word together")
     next_sentence = Switch(False, "also learn whether a line follows another one")
     held_out = Real(0.01, "share of the text that is not trained on but judged after each epoch", low=0, high=0.5)
+    start = Choice("random", "first vectors of the pieces; SkipGram's, of this text", choices=("random", "skipgram"))
     lr = Real(1e-3, "learning rate at its highest", low=1e-12, high=1e6)
     warmup = Real(0.1, "share of the training in which it rises; then it falls to 0", low=0, high=1)
     decay = Real(0.01, "weight decay", low=0, high=1e3)
@@ -81,10 +82,11 @@ class BERT(PiecedModel, Trained):
     def tiny(cls, **parameters):
         """A small model for some ten million words on a few cores: 2 layers of 128; ``parameters`` change it.
 
-        It takes many small steps over single sentences, hides 25 % of the pieces and sees the text once.
+        It begins with SkipGram's vectors of the pieces, takes many small steps over single sentences, hides 25 % of the
+        pieces and sees the text once.
         """
-        small = {"layers": 2, "dim": 128, "dropout": 0.0, "batch": 8, "pack": False, "share": 0.25, "epochs": 1}
-        return cls(**(small | parameters))
+        small = {"layers": 2, "dim": 128, "start": "skipgram", "batch": 8, "pack": False, "share": 0.25}
+        return cls(**(small | {"dropout": 0.0, "epochs": 1} | parameters))
 
     # -- training
 
@@ -155,6 +157,9 @@ class BERT(PiecedModel, Trained):
                 optimizing.restore(self.optimizing.tensors())
         else:
             params = masked.begin(sizes, parts, (self.seed, 0), piece_counts(pieces, corpus.encode()))
+            if self.start == "skipgram":
+                found = neighbourly(pieces, corpus.encode(), self.dim, masked.deviation(self.dim), self.seed)
+                params["embeddings.words"][found[0]] = found[1]
             for name in old or ():
                 params[name][:] = old[name]
             optimizing = self._optimizer(params)

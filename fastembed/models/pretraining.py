@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import blas
+from ..corpus import Corpus, Encoded
 from ..errors import CorpusError, ParameterError
 from ..nn.masking import Masking, Sequences
+from ..vocab import Vocab
 from .training import Schedule
+from .word2vec import SkipGram
 
 JUDGED = 1024  # held-out sequences that are judged, at most
+ENOUGH = 1 << 20  # pieces of a text that can do without some of its most frequent ones
 BLOCK = 1 << 20  # words that are cut into pieces at once
 
 
@@ -48,6 +52,26 @@ def piece_counts(pieces, encoded):
     """How often each piece (V,) occurs in a text."""
     ids, bounds = pieces.encode(encoded.vocab.words)
     return np.bincount(ids, np.repeat(encoded.vocab.counts, np.diff(bounds)), len(pieces))
+
+
+def neighbourly(pieces, encoded, size, deviation, seed):
+    """What pieces may begin with instead of random numbers: SkipGram's vectors of the same text in pieces.
+
+    size : D. deviation : of their numbers, whose means are 0.
+
+    Returns the pieces that occur (n,) and their vectors (n, D), of one thread: always the same ones.
+    """
+    ids, offsets = piece_ids(pieces, encoded)
+    counts = np.bincount(ids, minlength=len(pieces))
+    order = np.argsort(-counts, kind="stable")
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order))
+    vocab = Vocab([pieces.tokens[k] for k in order], counts[order])
+    sample = 1e-4 if len(ids) >= ENOUGH else 0
+    model = SkipGram(dim=size, min_count=1, sample=sample, lr=0.05, epochs=2, threads=1, seed=seed)
+    model.fit(Corpus.of(Encoded(vocab, rank[ids], offsets), "pieces"), verbose=0)
+    vectors = model.wv.vectors - model.wv.vectors.mean(0)
+    return order[: len(vectors)], vectors * np.float32(deviation / max(vectors.std(), 1e-30))
 
 
 class MaskedTrainer:
