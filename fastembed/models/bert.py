@@ -61,7 +61,11 @@ class BERT(PiecedModel, Trained):
     whole_words = Switch(False, "hide all pieces of a word together")
     next_sentence = Switch(False, "also learn whether a line follows another one")
     held_out = Real(0.01, "share of the text that is not trained on but judged after each epoch", low=0, high=0.5)
-    start = Choice("random", "first vectors of the pieces; SkipGram's, of this text", choices=("random", "skipgram"))
+    start = Choice(
+        "random",
+        "neighbours: pieces begin as SkipGram's vectors of this text, half of the heads look at the pieces beside",
+        choices=("random", "neighbours"),
+    )
     lr = Real(1e-3, "learning rate at its highest", low=1e-12, high=1e6)
     warmup = Real(0.1, "share of the training in which it rises; then it falls to 0", low=0, high=1)
     decay = Real(0.01, "weight decay", low=0, high=1e3)
@@ -82,10 +86,10 @@ class BERT(PiecedModel, Trained):
     def tiny(cls, **parameters):
         """A small model for some ten million words on a few cores: 2 layers of 128; ``parameters`` change it.
 
-        It begins with SkipGram's vectors of the pieces, takes many small steps over single sentences, hides 25 % of the
-        pieces and sees the text once.
+        It begins with what stands beside what (``start``), takes many small steps over single sentences, hides 30 % of
+        the pieces and sees the text once.
         """
-        small = {"layers": 2, "dim": 128, "start": "skipgram", "batch": 8, "pack": False, "share": 0.25}
+        small = {"layers": 2, "dim": 128, "start": "neighbours", "batch": 8, "pack": False, "share": 0.3}
         return cls(**(small | {"dropout": 0.0, "epochs": 1} | parameters))
 
     # -- training
@@ -157,9 +161,10 @@ class BERT(PiecedModel, Trained):
                 optimizing.restore(self.optimizing.tensors())
         else:
             params = masked.begin(sizes, parts, (self.seed, 0), piece_counts(pieces, corpus.encode()))
-            if self.start == "skipgram":
-                found = neighbourly(pieces, corpus.encode(), self.dim, masked.deviation(self.dim), self.seed)
-                params["embeddings.words"][found[0]] = found[1]
+            if self.start == "neighbours":
+                masked.look_aside(params, sizes)
+                found = neighbourly(pieces, corpus.encode(), self.dim, self.seed)
+                params["embeddings.words"][found[0]] = found[1] * np.float32(1.6 * masked.deviation(self.dim))
             for name in old or ():
                 params[name][:] = old[name]
             optimizing = self._optimizer(params)

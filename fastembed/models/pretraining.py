@@ -54,12 +54,11 @@ def piece_counts(pieces, encoded):
     return np.bincount(ids, np.repeat(encoded.vocab.counts, np.diff(bounds)), len(pieces))
 
 
-def neighbourly(pieces, encoded, size, deviation, seed):
+def neighbourly(pieces, encoded, size, seed):
     """What pieces may begin with instead of random numbers: SkipGram's vectors of the same text in pieces.
 
-    size : D. deviation : of their numbers, whose means are 0.
-
-    Returns the pieces that occur (n,) and their vectors (n, D), of one thread: always the same ones.
+    Returns the pieces that occur (n,) and their vectors (n, size), of mean 0 and deviation 1. One thread finds them, so
+    they are always the same; a window of 2 makes pieces alike that can stand for each other.
     """
     ids, offsets = piece_ids(pieces, encoded)
     counts = np.bincount(ids, minlength=len(pieces))
@@ -68,10 +67,10 @@ def neighbourly(pieces, encoded, size, deviation, seed):
     rank[order] = np.arange(len(order))
     vocab = Vocab([pieces.tokens[k] for k in order], counts[order])
     sample = 1e-4 if len(ids) >= ENOUGH else 0
-    model = SkipGram(dim=size, min_count=1, sample=sample, lr=0.05, epochs=2, threads=1, seed=seed)
+    model = SkipGram(dim=size, window=2, min_count=1, sample=sample, lr=0.05, epochs=2, threads=1, seed=seed)
     model.fit(Corpus.of(Encoded(vocab, rank[ids], offsets), "pieces"), verbose=0)
     vectors = model.wv.vectors - model.wv.vectors.mean(0)
-    return order[: len(vectors)], vectors * np.float32(deviation / max(vectors.std(), 1e-30))
+    return order[: len(vectors)], vectors / max(vectors.std(), np.float32(1e-30))
 
 
 class MaskedTrainer:
