@@ -97,6 +97,17 @@ class Corpus:
         self.source = sources.resolve(source, column)
         self._encoded = None
 
+    @classmethod
+    def of(cls, encoded, name):
+        """A corpus that is numbers already.
+
+        >>> Corpus.of(Encoded(Vocab(["a"], [2]), np.int32([0, 0]), np.int64([0, 2])), "numbers")
+        Corpus(numbers)
+        """
+        corpus = cls([])
+        corpus.source.name, corpus._encoded = name, encoded
+        return corpus
+
     @property
     def tokenizer(self):
         """The name of the tokenizer, as the parameter takes it; None if it has none."""

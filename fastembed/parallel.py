@@ -1,7 +1,8 @@
 """run(): the only place where fastembed starts threads.
 
 Workers are Python threads that make one call each into Cython and work there without the GIL, taking chunk numbers
-from a shared Job. The main thread only waits, so Ctrl-C, progress and callbacks work, also with one thread.
+from a shared Job. The main thread only waits, so Ctrl-C, progress and callbacks work, also with one thread; but in a
+step, which is short (share), it is one of the workers.
 """
 
 import os
@@ -30,7 +31,7 @@ def check_threads(threads):
     return int(threads)
 
 
-def run(work, job, threads=None, progress=None):
+def run(work, job, threads=None, progress=None, here=False):
     """Call ``work(job, number)`` in ``threads`` threads at once and wait for all of them.
 
     Parameters
@@ -39,6 +40,7 @@ def run(work, job, threads=None, progress=None):
     job : fastembed._core.job.Job
     threads : how many workers; None means one for each CPU.
     progress : callable(job) or None; called in the main thread about 20 times a second and once at the end.
+    here : whether the calling thread is one of the workers, which saves the start of a thread; no progress then.
 
     Any exception (Ctrl-C, an error in a worker or in ``progress``) stops the job, waits for the workers and is
     raised again; of several worker errors the first wins. Ctrl-C reaches the main thread alone, so elsewhere one worker
@@ -61,8 +63,10 @@ def run(work, job, threads=None, progress=None):
     names = [f"fastembed-{number}" for number in range(threads)]
     crew = [threading.Thread(target=body, args=(n,), name=name, daemon=True) for n, name in enumerate(names)]
     try:
-        for thread in crew:
+        for thread in crew[here:]:
             thread.start()
+        if here:
+            body(0)
         _wait(job, pending, len(crew), progress)
     finally:
         job.stop()
@@ -73,13 +77,13 @@ def run(work, job, threads=None, progress=None):
 
 
 def share(work, chunks, threads):
-    """One step of a run that is under way: ``work(job, number)`` until all chunks are done, in this thread if that is
-    enough. No progress, and Ctrl-C waits for the end: a step takes milliseconds."""
+    """One step of a run that is under way: ``work(job, number)`` until all chunks are done, in this thread and as many
+    more as it takes. No progress, and Ctrl-C waits for the end: a step takes milliseconds."""
     threads = min(threads, chunks)
     if threads == 1:
         work(Job(chunks), 0)
     elif threads:
-        run(work, Job(chunks), threads)
+        run(work, Job(chunks), threads, here=True)
 
 
 def _wait(job, pending, count, progress):

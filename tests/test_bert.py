@@ -12,10 +12,11 @@ pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 import tiny_bert  # noqa: E402
 
 from fastembed.models.callbacks import STOP  # noqa: E402
-from fastembed.models.pretraining import WarmUp, piece_counts, piece_ids  # noqa: E402
+from fastembed.models.pretraining import WarmUp, neighbourly, piece_counts, piece_ids  # noqa: E402
 from fastembed.nn import masked  # noqa: E402
 from fastembed.nn.attention import EncoderSizes  # noqa: E402
 from fastembed.nn.masking import Masking, Sequences  # noqa: E402
+from fastembed.nn.params import Params  # noqa: E402
 
 TEXT = ["the cat sat on the mat", "a dog lay on a rug", "the dog sat on the rug", "unbelievable cats"] * 15
 SMALL = {"layers": 1, "dim": 16, "heads": 2, "vocab_size": 60, "max_length": 16, "batch": 4, "epochs": 2, "threads": 1}
@@ -264,6 +265,42 @@ def test_pieces_of_a_corpus_are_those_of_its_lines(monkeypatch):
     wanted, ends = pieces.encode(encoded.lines())
     assert np.array_equal(ids, wanted) and np.array_equal(offsets, np.unique(ends))
     assert np.array_equal(piece_counts(pieces, encoded), np.bincount(ids, minlength=len(pieces)))
+
+
+def test_parameters_at_the_start():
+    sizes = EncoderSizes(14, 12, 2, width=8, layers=1, heads=1, inner=8)
+    params = masked.begin(sizes, ("head",), (1,), np.arange(14))
+    positions = params["embeddings.positions"].astype(np.float64)
+    assert np.allclose((positions**2).mean(1), masked.deviation(8) ** 2)
+    near, far = ((positions[k:] * positions[:-k]).sum(1) for k in (1, 4))
+    assert np.allclose(near, near[0]) and np.allclose(far, far[0]) and near[0] > far[0]
+    assert np.isclose(np.exp(params["output.bias"].astype(np.float64)).sum(), 1)
+
+
+@pytest.mark.parametrize(("width", "heads", "offsets"), [(32, 4, [-1, 1]), (33, 3, [-1, 1]), (60, 6, [-1, 1, -2])])
+def test_heads_that_look_aside(width, heads, offsets):
+    sizes = EncoderSizes(9, 24, 2, width, 2, heads, inner=8)
+    params = Params(masked.shapes(sizes, ()))
+    masked.look_aside(params, sizes)
+    both = masked.waves(24, width) @ params["1.attention.qkv"]
+    for head in range(heads):
+        queries, keys = (both[:, at + head * width // heads :][:, : width // heads] for at in (0, width))
+        if head < len(offsets):
+            assert np.array_equal((queries @ keys.T)[4:-4].argmax(1), np.arange(4, 20) + offsets[head])
+        else:
+            assert not queries.any() and not keys.any()
+    assert not both[:, 2 * width :].any()
+
+
+def test_pieces_begin_as_skipgram_has_them():
+    encoded = fe.Corpus(TEXT).encode()
+    pieces = fe.Pieces.train(fe.Corpus(TEXT), 60, min_count=1)
+    which, vectors = neighbourly(pieces, encoded, 16, seed=3)
+    assert set(which.tolist()) == set(np.flatnonzero(piece_counts(pieces, encoded)).tolist())
+    assert np.allclose(vectors.mean(0), 0, atol=1e-6) and np.isclose(vectors.std(), 1)
+    first, again = (model(start="neighbours", epochs=1, threads=n).fit(TEXT, verbose=0) for n in (1, 2))
+    assert np.array_equal(first.params.flat, again.params.flat)
+    assert not np.array_equal(first.params.flat, model(epochs=1).fit(TEXT, verbose=0).params.flat)
 
 
 def test_gradients():

@@ -91,3 +91,20 @@ def test_elmo_is_trained_and_gone_on_with(folder):
     assert fe.load("f.fe").filters == ((1, 4), (2, 4)) and len(fe.load("f.fe").history) == 2
     refused(run("train", "elmo", "text.txt", "-o", "e.fe", "--filters", "1,2"), 2, "is no list of pairs")
     assert "x 16" in done(run("embed", "e.fe", "text.txt", "-o", "o.npz", "--layers", "-1"))
+
+
+def test_bert_gives_pieces_words_and_sentences(tmp_path, monkeypatch):
+    pytest.importorskip("tokenizers", reason="tokenizers is not installed")
+    from tiny_bert import folder
+
+    monkeypatch.chdir(tmp_path)
+    folder(tmp_path / "m")
+    (tmp_path / "t.txt").write_text("the whales\n\nsea\n")
+    model = fe.BERT.load("m")
+    model.save("m.fe")
+    done(run("embed", "m", "t.txt", "-o", "pieces.npz"))
+    done(run("embed", "m.fe", "t.txt", "-o", "words.npz", "--words", "--layers", "-1"))
+    assert np.load("pieces.npz")["0"].shape == (3, 3, 8) and np.load("words.npz")["0"].shape == (2, 8)
+    done(run("embed", "m", "t.txt", "-o", "s.npy", "--pool", "--normalize"))
+    expected = model.embed(["the whales", "", "sea"], pool="mean", normalize=True)
+    np.testing.assert_allclose(np.load("s.npy"), expected, rtol=1e-5, atol=1e-6)

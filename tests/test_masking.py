@@ -40,6 +40,15 @@ def test_sequences_hold_the_text_once(room):
             assert not len(more) or more[0] - first > room
 
 
+@pytest.mark.parametrize("room", [1, 5, 1000])
+def test_sequences_of_one_sentence(room):
+    ids, offsets = text()
+    sequences = Sequences(ids, offsets, room, pack=False)
+    assert np.array_equal(np.concatenate([sequences.at(number) for number in range(len(sequences))]), ids)
+    assert set(offsets) <= set(sequences.bounds) and np.diff(sequences.bounds).max() <= room
+    assert room < 1000 or np.array_equal(sequences.bounds, offsets)
+
+
 def test_empty_text():
     assert len(Sequences(np.empty(0, np.int32), np.zeros(1, np.int64), 8)) == 0
 

@@ -32,6 +32,24 @@ def test_the_first_error_of_a_worker_is_raised_and_stops_the_others():
     assert threading.active_count() == 1
 
 
+def test_a_step_is_worked_on_in_this_thread_too():
+    seen = {}
+    parallel.share(lambda job, number: seen.update({number: threading.get_ident()}), 5, 3)
+    assert sorted(seen) == [0, 1, 2] and seen[0] == threading.get_ident() not in (seen[1], seen[2])
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_an_error_in_a_step_stops_the_others(failing):
+    def work(job, number):
+        if number == failing:
+            raise KeyboardInterrupt
+        wait_for_stop(job, number)
+
+    with pytest.raises(KeyboardInterrupt):
+        parallel.share(work, 2, 2)
+    assert threading.active_count() == 1
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_an_error_in_the_main_thread_stops_the_workers(error):
     def progress(job):

@@ -87,6 +87,18 @@ def test_long_products(isa):
     np.testing.assert_allclose(y, expected(layer, x, h0, [2] * 7)[0], rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_any_number_of_rows(isa, dtype):
+    """The kernels take rows in tiles whose height depends on how many there are."""
+    layer, random = fe.nn.RNN(3, 70, dtype=dtype, threads=1), np.random.default_rng(2)
+    x, h0 = random.standard_normal((1, 40, 3)), states_of(layer, random, 40)
+    weights, recurrent, bias = (layer.params["0." + name].astype(float) for name in ("input", "recurrent", "bias"))
+    wanted = np.tanh(x.astype(dtype) @ weights + h0[0] @ recurrent + bias)
+    for rows in range(1, 41):
+        y, _ = layer.forward(x[:, :rows], h0[:, :rows])
+        np.testing.assert_allclose(y, wanted[:, :rows], rtol=0, atol=2e-6 if dtype is np.float32 else 1e-13)
+
+
 def loss(layer, x, h0, dy, dstate, lengths, seed=None):
     random = None if seed is None else np.random.default_rng(seed)
     y, tape = layer.forward(x, h0, lengths=lengths, random=random)

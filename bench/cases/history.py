@@ -1,6 +1,8 @@
 """The history of word vectors in one table: every step on the same text and the same tasks."""
 
+import json
 import os
+from pathlib import Path
 
 from .. import data
 from ..results import Column, Table
@@ -26,7 +28,8 @@ NOTES = [
 
 
 def run(context, part):
-    """One table; a model that is in $FASTEMBED_BENCH_MODELS (elmo.fe, bert.fe ...) is not trained again."""
+    """One table; a model that is in $FASTEMBED_BENCH_MODELS (elmo.fe, bert.fe) is not trained again, nor judged again
+    if its figures are there too (elmo.json)."""
     tasks = {"treebank": data.treebank(), "opinions": data.labelled_sentences(), "senses": data.senses(50)}
     if not all(tasks.values()):
         raise BenchError("no evaluation sets: they are looked for in $FASTEMBED_SHARED/data/eval")
@@ -37,7 +40,7 @@ def run(context, part):
     job |= {"models": str(folder), "sets": context.sets} | tasks
     contestants = []
     for name in NAMES:
-        one = Contestant(name, lambda name=name: call("peers.history:measure", job | {"name": name}))
+        one = Contestant(name, lambda name=name: judged(job | {"name": name}))
         if not context.options.only or name in context.options.only:
             context.tell(name)
             one.rounds.append(one.measure())
@@ -45,6 +48,16 @@ def run(context, part):
     notes = NOTES + [layers(one) for one in contestants if one.name in CONTEXTUAL]
     title = f"history, {text.name}, {text.size / data.MEGABYTE:.0f} MB, {text.words:,} words, {context.epochs} epochs"
     return [Table("history:all", title, COLUMNS, contestants, notes)]
+
+
+def judged(job):
+    """Figures of one step of the history, kept beside its model for as long as that stays as it is."""
+    model, figures = (Path(job["models"], job["name"].lower() + ending) for ending in (".fe", ".json"))
+    if figures.exists() and (not model.exists() or figures.stat().st_mtime >= model.stat().st_mtime):
+        return json.loads(figures.read_text())
+    found = call("peers.history:measure", job)
+    figures.write_text(json.dumps(found))
+    return found
 
 
 def layers(contestant):

@@ -109,11 +109,27 @@ def _around(rows, place):
 # -- a vector for a word in its sentence
 
 
+class Kept:
+    """A contextual model that sees each sentence once, however often it is asked for."""
+
+    def __init__(self, model):
+        self.model, self.depth, self.width, self.found = model, model.depth, model.width, {}
+
+    def word_states(self, sentences):
+        """As the model's."""
+        rows = [tuple(words) for words in sentences]
+        new = [words for words in dict.fromkeys(rows) if words not in self.found]
+        self.found.update(zip(new, self.model.word_states([list(words) for words in new]), strict=True))
+        return [self.found[words] for words in rows]
+
+
 def _contextual(job, model):
+    model = Kept(model)
     score, weights = _tagged(model, job)
     figures = {"pos": score, "weights": weights, "pos_average": _tagged(model, job, "average")[0]}
     for layer in range(model.depth):
         figures[f"pos_{layer}"], _ = _tagged(model, job, layer)
+    model.found.clear()
 
     def sentence(texts):
         return [_mean(states.mean(0)) for states in model.word_states(texts)]

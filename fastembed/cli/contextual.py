@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from ..errors import FastembedError
+from ..models.pieced import PiecedModel, normed
 from .outputs import check_output, written
 from .program import Verb
 
@@ -31,23 +32,28 @@ BLOCK = 1024  # lines that are embedded at a time
 @click.argument("text")
 @click.option("-o", "--out", required=True, help="File to write.")
 @click.option("--layers", default="all", show_default=True, help="all, mix (their average) or the number of one.")
-@click.option("--pool", is_flag=True, help="One vector for each line: the mean of its words'.")
-def embed(model, text, out, layers, pool):
-    """Vectors of the words of each line of TEXT, or of - for standard input; empty lines give empty arrays.
+@click.option("--words", is_flag=True, help="BERT: a vector for each word, the mean of its pieces'.")
+@click.option("--pool", is_flag=True, help="One vector for each line, the mean of its words'; see below.")
+@click.option("--normalize", is_flag=True, help="Every vector to length 1.")
+def embed(model, text, out, layers, words, pool, normalize):
+    """Vectors of the words (BERT: pieces) of each line of TEXT, or of - for standard input; empty lines give empty
+    arrays.
 
     MODEL is a contextual model: a .fe file, a folder with config.json and model.safetensors (BERT), or one with
     options.json and weights.hdf5 (ELMo).
+
+    With --pool, BERT gives the mean of its last layer with [CLS] and [SEP], as sentence-transformers does; ELMo the
+    mean of its layers' average, and zeros for an empty line.
     """
-    if pool and layers == "all":
-        layers = "mix"
     path = check_output(out, (".npy",) if pool else (".npz", ".hdf5"))
     opened, start = load_contextual(model), time.perf_counter()
     layers = int(layers) if layers.lstrip("-").isdigit() else layers
+    vectors = _pooled(opened, layers) if pool else _each(opened, layers, words)
     count = 0
     with _writer(path) as add:
         for block in _blocks(_lines(text)):
-            for states in opened.embed(block, layers=layers):
-                add(count, _mean(states) if pool else states)
+            for states in vectors(block):
+                add(count, normed(states) if normalize else states)
                 count += 1
         if not count:
             raise FastembedError(f"{text}: there is no line to embed")
@@ -71,6 +77,20 @@ def load_contextual(path):
     if not hasattr(model, "embed"):
         raise FastembedError(f"{path}: holds {type(model).__name__}, not a contextual model")
     return model
+
+
+def _each(model, layers, words):
+    """A function: lines -> their arrays, (L + 1, T, D) or (T, D)."""
+    if words and isinstance(model, PiecedModel):
+        return lambda lines: model.embed(lines, layers, align="words")
+    return lambda lines: model.embed(lines, layers)
+
+
+def _pooled(model, layers):
+    """A function: lines -> a vector (D,) of each."""
+    if isinstance(model, PiecedModel):
+        return lambda lines: model.embed(lines, -1 if layers == "all" else layers, pool="mean")
+    return lambda lines: map(_mean, model.embed(lines, "mix" if layers == "all" else layers))
 
 
 def _mean(states):

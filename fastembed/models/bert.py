@@ -19,7 +19,7 @@ from ..pieces import SPECIAL, Pieces
 from .callbacks import Callbacks
 from .parameters import Choice, Real, Switch, Whole
 from .pieced import PiecedModel
-from .pretraining import MaskedTrainer, WarmUp, piece_counts, piece_ids
+from .pretraining import MaskedTrainer, WarmUp, neighbourly, piece_counts, piece_ids
 from .static import Trained
 from .training import Checkpoint, Loop, Position, fingerprint, place_of, position_of
 
@@ -56,10 +56,16 @@ class BERT(PiecedModel, Trained):
     vocab_size = Whole(8000, "pieces to learn", low=len(SPECIAL) + 1, high=1 << 24)
     cased = Switch(False, "keep upper case and accents")
     min_count = Whole(2, "pairs of pieces that occur less often make no piece", low=1)
+    pack = Switch(True, "fill sequences with as many sentences as there is room for, instead of one each")
     share = Real(0.15, "of the pieces that are hidden", low=1e-6, high=0.9)
     whole_words = Switch(False, "hide all pieces of a word together")
     next_sentence = Switch(False, "also learn whether a line follows another one")
     held_out = Real(0.01, "share of the text that is not trained on but judged after each epoch", low=0, high=0.5)
+    start = Choice(
+        "random",
+        "neighbours: pieces begin as SkipGram's vectors of this text, half of the heads look at the pieces beside",
+        choices=("random", "neighbours"),
+    )
     lr = Real(1e-3, "learning rate at its highest", low=1e-12, high=1e6)
     warmup = Real(0.1, "share of the training in which it rises; then it falls to 0", low=0, high=1)
     decay = Real(0.01, "weight decay", low=0, high=1e3)
@@ -78,8 +84,13 @@ class BERT(PiecedModel, Trained):
 
     @classmethod
     def tiny(cls, **parameters):
-        """A small model for some ten million words on a few cores: 2 layers of 128; ``parameters`` change it."""
-        return cls(**({"layers": 2, "dim": 128, "heads": 2, "dropout": 0.0, "lr": 2e-3, "batch": 16} | parameters))
+        """A small model for some ten million words on a few cores: 2 layers of 128; ``parameters`` change it.
+
+        It begins with what stands beside what (``start``), takes many small steps over single sentences, hides 30 % of
+        the pieces and sees the text once.
+        """
+        small = {"layers": 2, "dim": 128, "start": "neighbours", "batch": 8, "pack": False, "share": 0.3}
+        return cls(**(small | {"dropout": 0.0, "epochs": 1} | parameters))
 
     # -- training
 
@@ -150,6 +161,10 @@ class BERT(PiecedModel, Trained):
                 optimizing.restore(self.optimizing.tensors())
         else:
             params = masked.begin(sizes, parts, (self.seed, 0), piece_counts(pieces, corpus.encode()))
+            if self.start == "neighbours":
+                masked.look_aside(params, sizes)
+                found = neighbourly(pieces, corpus.encode(), self.dim, self.seed)
+                params["embeddings.words"][found[0]] = found[1] * np.float32(1.6 * masked.deviation(self.dim))
             for name in old or ():
                 params[name][:] = old[name]
             optimizing = self._optimizer(params)

@@ -60,7 +60,7 @@ class PiecedModel(ContextualModel):
             for number, own in zip(batch, states, strict=True):
                 found[number] = pick(_shaped(own, rows[number][1], pool, special_tokens))
         if normalize:
-            found = [_normed(vectors) for vectors in found]
+            found = [normed(vectors) for vectors in found]
         if pool is None:
             return found
         shape = (0, self.depth, self.width) if layers == "all" else (0, self.width)
@@ -154,5 +154,6 @@ def _words(states, bounds):
     return found
 
 
-def _normed(vectors):
+def normed(vectors):
+    """The vectors (..., D), each at length 1; zeros stay."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

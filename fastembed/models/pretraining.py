@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import blas
+from ..corpus import Corpus, Encoded
 from ..errors import CorpusError, ParameterError
 from ..nn.masking import Masking, Sequences
+from ..vocab import Vocab
 from .training import Schedule
+from .word2vec import SkipGram
 
 JUDGED = 1024  # held-out sequences that are judged, at most
+ENOUGH = 1 << 20  # pieces of a text that can do without some of its most frequent ones
 BLOCK = 1 << 20  # words that are cut into pieces at once
 
 
@@ -50,6 +54,25 @@ def piece_counts(pieces, encoded):
     return np.bincount(ids, np.repeat(encoded.vocab.counts, np.diff(bounds)), len(pieces))
 
 
+def neighbourly(pieces, encoded, size, seed):
+    """What pieces may begin with instead of random numbers: SkipGram's vectors of the same text in pieces.
+
+    Returns the pieces that occur (n,) and their vectors (n, size), of mean 0 and deviation 1. One thread finds them, so
+    they are always the same; a window of 2 makes pieces alike that can stand for each other.
+    """
+    ids, offsets = piece_ids(pieces, encoded)
+    counts = np.bincount(ids, minlength=len(pieces))
+    order = np.argsort(-counts, kind="stable")
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order))
+    vocab = Vocab([pieces.tokens[k] for k in order], counts[order])
+    sample = 1e-4 if len(ids) >= ENOUGH else 0
+    model = SkipGram(dim=size, window=2, min_count=1, sample=sample, lr=0.05, epochs=2, threads=1, seed=seed)
+    model.fit(Corpus.of(Encoded(vocab, rank[ids], offsets), "pieces"), verbose=0)
+    vectors = model.wv.vectors - model.wv.vectors.mean(0)
+    return order[: len(vectors)], vectors / max(vectors.std(), np.float32(1e-30))
+
+
 class MaskedTrainer:
     """What Loop wants: batches of sequences as chunks. Each step is shared among threads; the loop itself needs one.
 
@@ -65,7 +88,8 @@ class MaskedTrainer:
 
     def __init__(self, model, ids, offsets, held_out=0.0):
         self.model, self.masking = model, masking_of(model)
-        self.sequences = Sequences(ids, offsets, self.masking.room - (3 if self.masking.pairs else 2))
+        room = self.masking.room - (3 if self.masking.pairs else 2)
+        self.sequences = Sequences(ids, offsets, room, model.pack)
         numbers = np.arange(len(self.sequences))
         if not len(numbers):
             raise CorpusError("nothing to learn: cleaning has left no piece of the text")

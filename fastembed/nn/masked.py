@@ -10,6 +10,7 @@ from .optim import clip_scale
 from .params import Params
 from .softmax import Softmax
 
+SHARP = 3**0.5  # factor of the waves in queries and keys: half of the attention is then where it begins to look
 PARTS = ("head", "pooler", "next")  # what a model may lack
 
 
@@ -32,8 +33,8 @@ def deviation(width):
 
 
 def begin(sizes, parts, key, counts):
-    """New Params: matrices normal with that deviation, LayerNorms 1, biases 0, but those of pieces the logarithms of
-    their frequencies.
+    """New Params: matrices normal with that deviation, positions waves of it, LayerNorms 1, biases 0, but those of
+    pieces the logarithms of their frequencies.
 
     key : tuple of whole numbers, of the random stream. counts : (n,) of each piece in the text, n <= V.
     """
@@ -43,10 +44,48 @@ def begin(sizes, parts, key, counts):
             array[:] = random.standard_normal(array.shape, np.float32) * np.float32(deviation(sizes.width))
         elif name.endswith("norm"):
             array[:] = 1
+    params["embeddings.positions"][:] = waves(sizes.positions, sizes.width) * deviation(sizes.width)
     if "head" in parts:
         seen = np.maximum(np.pad(counts, (0, sizes.vocab - len(counts))), 0.5)
         params["output.bias"][:] = np.log(seen / seen.sum())
     return params
+
+
+def frequencies(rows, width):
+    """Of the pairs of columns of ``waves``: from 2 a row down to 2 in all rows."""
+    return 2.0 * float(rows) ** -np.linspace(0, 1, (width + 1) // 2)
+
+
+def waves(rows, width):
+    """A sine and a cosine of each row's number for each frequency, side by side: (rows, width), of deviation 1 (after
+    Vaswani et al. 2017). Neighbours are alike, and turning all pairs by their frequencies leads one row on."""
+    angles = np.arange(rows)[:, None] * frequencies(rows, width)
+    return 2**0.5 * np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(rows, -1)[:, :width]
+
+
+def look_aside(params, sizes):
+    """Let half of a new model's heads begin with looking at the tokens beside each: one before, one behind, two before
+    and so on. Their queries are waves, their keys waves turned; values and what is made of them count twice as much.
+
+    Each head has frequencies of its own: those of the pairs j of columns with j mod heads = head.
+    """
+    width, size, turns = sizes.width, sizes.width // sizes.heads, frequencies(sizes.positions, sizes.width)
+    for layer in range(sizes.layers):
+        weights = params[f"{layer}.attention.qkv"]  # (D, 3 D)
+        weights[:, : 2 * width] *= 0.5
+        weights[:, 2 * width :] *= 2
+        params[f"{layer}.attention.output"][:] *= 2
+        for head in range((sizes.heads + 1) // 2):
+            pairs = np.arange(head, width // 2, sizes.heads)[: size // 2]
+            angles = turns[pairs] * (head // 2 + 1) * (1 if head % 2 else -1)
+            sine, cosine, query = 2 * pairs, 2 * pairs + 1, head * size + 2 * np.arange(len(pairs))
+            key = query + width
+            weights[sine, query] += SHARP
+            weights[cosine, query + 1] += SHARP
+            weights[sine, key] += SHARP * np.cos(angles)  # sin(x - a) = sin x cos a - cos x sin a
+            weights[cosine, key] -= SHARP * np.sin(angles)
+            weights[sine, key + 1] += SHARP * np.sin(angles)  # cos(x - a) = cos x cos a + sin x sin a
+            weights[cosine, key + 1] += SHARP * np.cos(angles)
 
 
 class MaskedModel:

@@ -24,12 +24,13 @@ class Batch:
 
 
 class Sequences:
-    """A text packed into sequences: whole sentences, as many as there is room for; a longer one is cut.
+    """A text in sequences: whole sentences, as many as there is room for, or one by one; a longer one is cut.
 
     Parameters
     ----------
     ids, offsets : sentence s is ids[offsets[s]:offsets[s + 1]].
     room : pieces of a sequence, at most.
+    pack : whether a sequence has several sentences.
 
     Attributes
     ----------
@@ -39,12 +40,14 @@ class Sequences:
     [0, 3, 7, 9]
     """
 
-    def __init__(self, ids, offsets, room):
+    def __init__(self, ids, offsets, room, pack=True):
         self.ids, self.offsets = ids, offsets
         bounds, at, end = [0], 0, len(ids)
         while at < end:
             last = int(offsets[np.searchsorted(offsets, at + room, "right") - 1])
-            at = last if last > at else min(at + room, end)
+            if last <= at or not pack:
+                last = int(min(at + room, offsets[np.searchsorted(offsets, at, "right")]))
+            at = last
             bounds.append(at)
         self.bounds = np.array(bounds, np.int64)
 

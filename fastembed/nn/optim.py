@@ -148,11 +148,12 @@ OPTIMIZERS = {"sgd": SGD, "adagrad": AdaGrad, "adam": Adam}
 
 
 def norm(arrays):
-    """The Euclidean norm of several arrays as of one vector, summed in float64."""
+    """The Euclidean norm of several arrays as of one vector; sums of 4096 squares are added up in float64."""
     total = 0.0
     for array in arrays:
-        flat = array.reshape(-1)
-        total += math.fsum(float(np.dot(part, part)) for part in np.split(flat, range(4096, flat.size, 4096)))
+        flat, whole = array.reshape(-1), array.size // 4096 * 4096
+        for rows in (flat[:whole].reshape(-1, 4096), flat[whole:].reshape(1, -1)):
+            total += float(np.einsum("rn,rn->r", rows, rows).sum(dtype=np.float64))
     return math.sqrt(total)
 
 

@@ -5,12 +5,12 @@ rows, so that a layer computes x W + h W' + b with W (I, G H) and W' (P, G H) fo
 """
 
 from functools import partial
+from math import prod
 
 import numpy as np
 
 from .. import blas, memory, parallel
 from .._core import recurrent
-from .._core.job import Job
 from ..errors import ParameterError
 from . import torch_names
 from .params import Params
@@ -39,7 +39,7 @@ class Tape:
         had, if it is large enough, as new memory costs more than a pass over old."""
 
         def take(*shape):
-            size = int(np.prod(shape))
+            size = prod(shape)
             flat = self.free.pop(key, None)
             if flat is None or len(flat) < size:
                 flat = memory.zeros((size,), self.dtype)
@@ -287,8 +287,7 @@ class Recurrent:
 
     def _work(self, work, runs):
         runs = [run for _, _, run in runs]
-        if runs:
-            parallel.run(lambda job, _: work(job, runs), Job(len(runs)), min(self.threads, len(runs)))
+        parallel.share(lambda job, _: work(job, runs), len(runs), self.threads)
 
     def _state_widths(self):
         """What a state is made of, by the names of a Run, and the numbers of each."""
