@@ -74,7 +74,7 @@ def parser():
     make.add_argument("--peer", action="append", default=[], metavar="NAME[:KIND,..]=COMMAND", help=external.__doc__)
     make.add_argument("--only", nargs="+", metavar="NAME", help="only contestants whose names begin so")
     make.add_argument("--quality", action="store_true", help="the quality case too (alone if no case is given)")
-    make.add_argument("--seeds", type=int, nargs="+", default=[1], help="seeds of the quality case (1)")
+    make.add_argument("--seeds", type=int, nargs="+", default=[1], help="seeds of quality and rnnlm:epoch (1)")
     make.add_argument("--epochs", type=whole, default=5, help="epochs of the quality case (5)")
     make.add_argument("--lr", type=float, help="learning rate (0.025; quality 0.05)")
     make.add_argument("--save", action="store_true", help="add the results to bench/results/<version>.json")

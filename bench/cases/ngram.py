@@ -32,13 +32,21 @@ def run(context, part):
     what, _, order = part.partition("-")
     with tempfile.TemporaryDirectory(prefix="fe") as folder:
         job = {"text": str(Path(folder, "text")), "order": int(order), "arpa": str(Path(folder, "m.arpa"))}
-        recut(context.text.path, job["text"], SENTENCE)
-        with open(job["text"], encoding="utf-8") as lines:
-            job["words"] = sum(len(line.split()) for line in lines)
+        job["words"] = _sentences(context.text.path, job["text"])
         if what == "score":
             call("peers.ours:ngram", job | {"threads": max(context.threads), "save": True})
         make = _train if what == "train" else _score
         return [make(context, part, job | {"threads": threads}) for threads in context.threads]
+
+
+def _sentences(source, target):
+    """Write ``source`` to ``target`` in lines of SENTENCE words at most, none of them empty -> words in all."""
+    words = recut(source, target, SENTENCE)
+    with open(target, "rb") as lines:
+        kept = [line for line in lines if line.strip()]  # KenLM would count an empty one as a sentence
+    with open(target, "wb") as lines:
+        lines.writelines(kept)
+    return words
 
 
 def _train(context, part, job):

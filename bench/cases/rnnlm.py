@@ -1,5 +1,7 @@
 """The recurrent language model against the same network in PyTorch: speed of training steps, and perplexity."""
 
+from itertools import cycle
+
 from ..peers import installed
 from ..results import OURS, Column, Table
 from ..runner import Contestant, call, take_turns
@@ -25,14 +27,19 @@ def run(context, part):
 
 
 def _table(context, part, threads):
-    job = {"text": context.text.lines, "threads": threads, "seed": 1, "max_vocab": 20_000, "cell": "lstm"}
+    job = {"text": context.text.lines, "threads": threads, "max_vocab": 20_000, "cell": "lstm"}
     job |= {"dim": 200, "hidden": 200, "layers": 2, "batch": 20, "unroll": 35, "clip": 5.0, "optimizer": "adam"}
     job |= {"lr": context.lr or 0.002, "steps": 22 if part == "steps" else None, "epochs": 1}
     job["held_batches"] = 2 if part == "steps" else None
-    contestants = [Contestant(OURS, lambda: call("peers.rnnlm:ours", job))]
+
+    def train(function):
+        seeds = cycle(context.seeds)
+        return lambda: call(f"peers.rnnlm:{function}", job | {"seed": next(seeds)}, blas_threads=threads)
+
+    contestants = [Contestant(OURS, train("ours"))]
     if installed("torch"):
-        contestants.append(Contestant("torch", lambda: call("peers.rnnlm:theirs", job, blas_threads=threads)))
-    repeats = context.repeats if part == "steps" else 1
-    contestants = take_turns(context.chosen(contestants), repeats, context.tell)
+        contestants.append(Contestant("torch", train("theirs")))
+    rounds = context.repeats if part == "steps" else len(context.seeds)
+    contestants = take_turns(context.chosen(contestants), rounds, context.tell)
     title = f"rnnlm {part}, {threads} thread(s), {context.about}"
     return Table(f"rnnlm:{part}:{threads}", title, COLUMNS, contestants, NOTES)

@@ -46,7 +46,7 @@ cdef enum:
 
 BUCKET, ROWS = FE_LM_BUCKET, CHUNK
 NONE = 0xFFFFFFFF
-MOST = 1 << 31  # n-grams of an order: their table has half as many slots again, below 2^32
+MOST = (<int64_t>1 << 32) - 2 * FE_LM_BUCKET  # n-grams of an order: their table has more slots, below 2^32
 
 
 cdef class Model:

@@ -173,7 +173,7 @@ class Backoff:
 
 
 def empty_slots(count):
-    """A hash table for so many n-grams: two thirds are filled, so that most searches end in the first bucket."""
-    slots = memory.zeros((lm.BUCKET * (3 * count // (2 * lm.BUCKET) + 1), 4), np.uint32)
+    """A hash table for so many n-grams: half are filled, so that six of seven searches end in the first bucket."""
+    slots = memory.zeros((lm.BUCKET * (min(2 * count, lm.MOST) // lm.BUCKET + 1), 4), np.uint32)
     slots[:] = lm.NONE
     return slots

@@ -122,7 +122,9 @@ class SampledSoftmax(Softmax):
     def draw(self, targets):
         """The next candidates (n,) int32, rising, and log Q of each, as the parameters' type."""
         drawn = np.searchsorted(self.edges, self.random.random(self.samples) * self.edges[-1], "right")
-        candidates = np.union1d(np.minimum(drawn, len(self.edges) - 1), targets).astype(np.int32)
+        wanted = np.zeros(len(self.edges), bool)
+        wanted[np.minimum(drawn, len(self.edges) - 1)] = wanted[targets] = True
+        candidates = np.flatnonzero(wanted).astype(np.int32)
         never = (len(targets) - 1) * self.missed[0, candidates] + self.samples * self.missed[1, candidates]
         return candidates, np.log(np.maximum(-np.expm1(never), 1e-30)).astype(self.params.flat.dtype)
 
