@@ -72,12 +72,13 @@ def extensions(flavour):
     if flavour not in FLAVOURS:
         raise SystemExit(f"FASTEMBED_BUILD={flavour!r}: use one of {', '.join(FLAVOURS)}")
     compile_flags, link_flags, directives = FLAVOURS[flavour]
+    included = sorted(file for file in os.listdir("csrc") if file.endswith((".h", ".inc")))
     modules = [
         Extension(
             f"fastembed._core.{name}",
             [f"fastembed/_core/{name}.pyx", *(f"csrc/{source}" for source in sources)],
             include_dirs=["csrc"],
-            depends=[f"csrc/{header}" for header in sorted(os.listdir("csrc"))],
+            depends=[f"csrc/{file}" for file in included if sources or file.endswith(".h")],  # .inc: of C files only
             extra_compile_args=COMMON + compile_flags,
             extra_link_args=link_flags,
         )
