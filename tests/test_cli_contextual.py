@@ -108,3 +108,16 @@ def test_bert_gives_pieces_words_and_sentences(tmp_path, monkeypatch):
     done(run("embed", "m", "t.txt", "-o", "s.npy", "--pool", "--normalize"))
     expected = model.embed(["the whales", "", "sea"], pool="mean", normalize=True)
     np.testing.assert_allclose(np.load("s.npy"), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_preset_whose_flags_change_it(tmp_path):
+    (tmp_path / "t.txt").write_text("the cat sat on the mat\na dog lay on a rug\n" * 10)
+    text = ("train", "elmo", str(tmp_path / "t.txt"), "-o", str(tmp_path / "e.fe"))
+    sizes = ("--dim", "4", "--hidden", "8", "--filters", "1:4", "--min-count", "1", "--batch", "2", "--epochs", "1")
+    done(run(*text, "--preset", "original", *sizes, "-q"))
+    model, original = fe.load(tmp_path / "e.fe"), fe.ELMo.original()
+    assert (model.optimizer, model.highway, model.lr) == ("adagrad", original.highway, original.lr)
+    assert (model.dim, model.filters, model.epochs) == (4, ((1, 4),), 1)
+    refused(run(*text, "--preset", "original", "--resume", text[-1]), 2, "--preset is for a new model")
+    refused(run(*text, "--preset", "tiny"), 2, "small")
+    refused(run("train", "skipgram", *text[2:], "--preset", "tiny"), 2, "preset")

@@ -74,10 +74,16 @@ def train_command(name, cls, preset=None):
     left_out = (() if _in_epochs(cls) else _EPOCHS) + (() if _vectors(cls) and not _contextual(cls) else _FILES)
     left_out += () if "hs" in cls.parameters else ("loss",)
     rest = [p for p in command.params if p not in first and p.name not in left_out]
-    command.params = first + model_options(cls) + rest
+    command.params = first + _preset_options(cls) + model_options(cls) + rest
     if "minn" not in cls.parameters and _in_epochs(cls):
         command.params += [click.Option([f"-{name}"], type=click.INT, default=0, hidden=True) for name in _NGRAMS]
     return command
+
+
+def _preset_options(cls):
+    """The option that chooses one of the model's constructors by name, if it has any."""
+    names, text = getattr(cls, "presets", ()), "Sizes and recipe by name, which the flags below change."
+    return [click.Option(["--preset"], type=click.Choice(names), help=text)] if names else []
 
 
 def _in_epochs(cls):
@@ -140,7 +146,7 @@ def fit(cls, values):
     corpus_settings = {name: values.pop(name) for name in _CORPUS}
     _fasttext(cls, settings, values)
     targets = _targets(settings, ".bin" if "minn" in cls.parameters else ".fe", tuple(_formats(cls)))
-    model = _resumed(cls, settings["resume"], values) if settings["resume"] else cls(**values)
+    model = _model(cls, settings["resume"], values)
     sources = (*corpus_settings.pop("corpus"), *(settings["input_files"] or ()))
     corpus = open_corpus(sources, threads=model.threads, **corpus_settings)
     extra = {"resume": bool(settings["resume"])} if _in_epochs(cls) else {}
@@ -184,14 +190,24 @@ def _targets(settings, whole, endings):
     return targets
 
 
-def _resumed(cls, path, values):
+def _model(cls, path, values):
+    """The model to train: a new one, or that of the file ``path`` to go on with; ``values`` are its flags."""
+    preset, context = values.pop("preset", None), click.get_current_context()
+    given = {k: v for k, v in values.items() if context.get_parameter_source(k) is ParameterSource.COMMANDLINE}
+    if preset and path:
+        raise click.UsageError("--preset is for a new model, --resume goes on with the one in a file", context)
+    if preset:
+        return getattr(cls, preset)(**given)
+    return _resumed(cls, path, given, context) if path else cls(**values)
+
+
+def _resumed(cls, path, given, context):
     """The model in a file, with the parameters that were given on this command line."""
     from ..io import load
 
-    model, context = load(path), click.get_current_context()
+    model = load(path)
     if not isinstance(model, cls):
         raise FastembedError(f"{path}: holds {type(model).__name__}, not {cls.__name__}")
-    given = {k: v for k, v in values.items() if context.get_parameter_source(k) is ParameterSource.COMMANDLINE}
     fixed = [k for k in ("dim", "hs") if k in given and given[k] != getattr(model, k)]
     if fixed:
         raise click.UsageError(

@@ -76,6 +76,7 @@ class BERT(PiecedModel, Trained):
     threads = Whole(None, "worker threads; None means one for each CPU", low=1, high=4096, optional=True)
     seed = Whole(1, "of all that is random", low=0, high=(1 << 63) - 1)
 
+    presets = ("tiny",)  # constructors that take parameters to change
     fixed = ("layers", "dim", "heads", "inner", "activation", "epsilon")
 
     def __init__(self, **parameters):

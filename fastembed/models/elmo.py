@@ -99,6 +99,7 @@ class ELMo(ContextualModel, Tokenized, Trained):
     threads = Whole(None, "worker threads; None means one for each CPU", low=1, high=4096, optional=True)
     seed = Whole(1, "of all that is random", low=0, high=(1 << 63) - 1)
 
+    presets = ("small", "original")  # constructors that take parameters to change
     fixed = (
         "chars", "char_dim", "filters", "activation", "highway", "max_chars", "dim", "hidden", "layers", "residual",
         "cell_clip", "projection_clip", "optimizer",
