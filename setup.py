@@ -60,7 +60,7 @@ FLAVOURS = {  # name -> (compiler flags, linker flags, directives)
     "debug": (["-O1", "-g"], [], {"boundscheck": True, "wraparound": True, "initializedcheck": True}),
     "coverage": (["-O0", "-g", "-DCYTHON_TRACE_NOGIL=1"], [], {"linetrace": True}),
     "sanitize": (
-        ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
+        ["-O1", "-g1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
         ["-fsanitize=address,undefined"],
         {},
     ),
