@@ -111,6 +111,7 @@ cdef int64_t parse_lines(const Line *how, WordMap words, const uint8_t *p, const
         p = end + 1
         if how.order == 1:
             places += 2
+            first = row
         elif row - first == most or status[0] != FINE or p >= stop:
             found = unknown(words, tokens, row - first, how.order, &ids[first * how.order])
             if found < row - first:
