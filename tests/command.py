@@ -16,7 +16,7 @@ def done(result):
     return result.output
 
 
-def refused(result, code, *parts):
+def assert_refused(result, code, *parts):
     """The run failed with this exit code and one line that has these parts."""
     assert result.exit_code == code, result.output
     errors = [line for line in result.output.splitlines() if "error" in line]

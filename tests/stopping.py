@@ -28,7 +28,7 @@ def state(one):
     return np.concatenate([one.params.flat, *(s.flat for s in slots), *(a.ravel() for a in carried)])
 
 
-def goes_on_exactly(make, text, at, error, folder, monkeypatch, look=lambda one: None):
+def assert_goes_on_exactly(make, text, at, error, folder, monkeypatch, look=lambda one: None):
     """A model of ``make()``, stopped by ``error`` (None: STOP) at so many words each time, saved, loaded and gone on
     with, ends as one that was never stopped."""
     monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
@@ -48,7 +48,7 @@ def goes_on_exactly(make, text, at, error, folder, monkeypatch, look=lambda one:
     assert [{name: record[name] for name in loss} for loss, record in zip(losses, parts.history, strict=True)] == losses
 
 
-def starts_from_a_checkpoint(make, text, folder):
+def assert_starts_from_a_checkpoint(make, text, folder):
     """A new model of ``make()`` takes over where another's checkpoint of the second epoch of three was left."""
     whole = make().fit(text, verbose=0)
     stop = lambda _, record: fe.callbacks.STOP if record["epoch"] == 2 else None  # noqa: E731

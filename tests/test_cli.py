@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
-from command import LINES, done, refused, run
+from command import LINES, assert_refused, done, run
 
 import fastembed as fe
 from fastembed.cli import app, doctor, main, options
@@ -95,8 +95,8 @@ def test_train_goes_on_from_a_model(trained):
 def test_train_goes_on_with_other_parameters_but_not_another_shape(trained):
     done(run("train", "skipgram", "text.txt", "--resume", "m.fe", "-o", "n.fe", "--epochs", "5"))
     assert len(fe.load("n.fe").history) == 5
-    refused(run("train", "skipgram", "text.txt", "--resume", "m.fe", "-o", "n.fe", "--dim", "9"), 2, "dim 8")
-    refused(run("train", "cbow", "text.txt", "--resume", "m.fe", "-o", "n.fe"), 1, "m.fe", "SkipGram, not CBOW")
+    assert_refused(run("train", "skipgram", "text.txt", "--resume", "m.fe", "-o", "n.fe", "--dim", "9"), 2, "dim 8")
+    assert_refused(run("train", "cbow", "text.txt", "--resume", "m.fe", "-o", "n.fe"), 1, "m.fe", "SkipGram, not CBOW")
 
 
 def test_train_keeps_checkpoints(folder):
@@ -141,14 +141,14 @@ def test_fasttext_hierarchical_softmax(folder):
 
 @pytest.mark.parametrize("flag", ["-lrUpdateRate", "-wordNgrams", "-dims", "--window-size"])
 def test_an_unknown_option_is_named_as_a_whole(folder, flag):
-    refused(
+    assert_refused(
         run("skipgram", "-input", "text.txt", "-output", "m", flag, "3"), 2, f"'{flag}'" if "dims" in flag else flag
     )
     assert not (folder / "m.fe").exists()
 
 
 def test_subwords_are_refused_where_there_are_none(folder):
-    refused(run("train", "skipgram", "text.txt", "-o", "m.fe", "-maxn", "6"), 2, "n-grams")
+    assert_refused(run("train", "skipgram", "text.txt", "-o", "m.fe", "-maxn", "6"), 2, "n-grams")
 
 
 def test_subwords_of_words(folder):
@@ -160,8 +160,8 @@ def test_subwords_of_words(folder):
     done(run("convert", "m.bin", "m.safetensors"))
     assert done(run("subwords", "m.safetensors", "where")).startswith("where (unknown): <wh <whe")
     done(run("train", "skipgram", "text.txt", "-o", "plain.fe", *small[:6]))
-    refused(run("subwords", "plain.fe", "cat"), 1, "no character n-grams")
-    refused(run("train", "fasttext", "text.txt", "-o", "n.fe", "--minn", "7"), 2, "minn=7, maxn=6")
+    assert_refused(run("subwords", "plain.fe", "cat"), 1, "no character n-grams")
+    assert_refused(run("train", "fasttext", "text.txt", "-o", "n.fe", "--minn", "7"), 2, "minn=7, maxn=6")
 
 
 @pytest.mark.parametrize(
@@ -169,36 +169,36 @@ def test_subwords_of_words(folder):
     [["--dim", "many"], ["--epochs", "1.5"], ["--lr", "fast"], ["--max-vocab", "x"], ["--tokenizer", "none"], ["-dim"]],
 )
 def test_a_wrong_value_is_misuse(folder, flags):
-    refused(run("train", "skipgram", "text.txt", "-o", "m.fe", *flags), 2)
+    assert_refused(run("train", "skipgram", "text.txt", "-o", "m.fe", *flags), 2)
 
 
 @pytest.mark.parametrize(
     "flags", [["--dim", "0"], ["--window", "-3"], ["--lr", "nan"], ["--threads", "0"], ["--epochs", "0"]]
 )
 def test_an_impossible_value_is_misuse(folder, flags):
-    refused(run("train", "skipgram", "text.txt", "-o", "m.fe", *flags), 2, flags[0].strip("-"))
+    assert_refused(run("train", "skipgram", "text.txt", "-o", "m.fe", *flags), 2, flags[0].strip("-"))
 
 
 def test_an_output_is_required(folder):
-    refused(run("train", "skipgram", "text.txt"), 2, "-o")
+    assert_refused(run("train", "skipgram", "text.txt"), 2, "-o")
 
 
 def test_a_corpus_is_required(folder):
-    refused(run("train", "skipgram", "-o", "m.fe"), 2, "text file")
+    assert_refused(run("train", "skipgram", "-o", "m.fe"), 2, "text file")
 
 
 def test_standard_input_stands_alone(folder):
-    refused(run("train", "skipgram", "-", "text.txt", "-o", "m.fe"), 2, "standard input")
+    assert_refused(run("train", "skipgram", "-", "text.txt", "-o", "m.fe"), 2, "standard input")
 
 
 def test_an_unknown_ending_is_misuse(folder):
-    refused(run("train", "skipgram", "text.txt", "-o", "m.pkl"), 2, "m.pkl", ".safetensors")
+    assert_refused(run("train", "skipgram", "text.txt", "-o", "m.pkl"), 2, "m.pkl", ".safetensors")
 
 
 def test_an_unknown_verb_is_misuse():
-    refused(run("trian"), 2, "'trian'; did you mean train?")
-    refused(run("train", "skipgarm"), 2, "did you mean skipgram?")
-    refused(run("zzz"), 2, "there are train, classify, tfidf, cooccur, vocab")
+    assert_refused(run("trian"), 2, "'trian'; did you mean train?")
+    assert_refused(run("train", "skipgarm"), 2, "did you mean skipgram?")
+    assert_refused(run("zzz"), 2, "there are train, classify, tfidf, cooccur, vocab")
 
 
 @pytest.fixture
@@ -212,23 +212,23 @@ def no_training(monkeypatch):
 def test_outputs_are_checked_before_training(folder, no_training):
     (folder / "there.vec").mkdir()
     for out, message in (("nowhere/m.fe", "no such folder"), ("there.vec", "is a folder")):
-        refused(run("train", "skipgram", "text.txt", "-o", "m.fe", "-o", out), 1, message)
+        assert_refused(run("train", "skipgram", "text.txt", "-o", "m.fe", "-o", out), 1, message)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_found_before_training(folder, no_training):
     (folder / "locked").mkdir(mode=0o500)
-    refused(run("train", "skipgram", "text.txt", "-o", "locked/m.fe"), 1, "locked")
+    assert_refused(run("train", "skipgram", "text.txt", "-o", "locked/m.fe"), 1, "locked")
 
 
 def test_a_missing_corpus_is_a_failure(folder):
-    refused(run("train", "skipgram", "none.txt", "-o", "m.fe"), 1, "none.txt")
+    assert_refused(run("train", "skipgram", "none.txt", "-o", "m.fe"), 1, "none.txt")
     assert not (folder / "m.fe").exists()
 
 
 def test_an_empty_corpus_is_a_failure(folder):
     (folder / "empty.txt").write_text("")
-    refused(run("train", "skipgram", "empty.txt", "-o", "m.fe"), 1, "empty.txt")
+    assert_refused(run("train", "skipgram", "empty.txt", "-o", "m.fe"), 1, "empty.txt")
 
 
 def interrupt_after_training(monkeypatch):
@@ -291,7 +291,7 @@ def test_an_unforeseen_error_is_one_line_unless_debug(folder, monkeypatch):
 
     monkeypatch.setattr(train_module, "open_corpus", broken)
     args = ("train", "skipgram", "text.txt", "-o", "m.fe")
-    refused(run(*args), 1, "RuntimeError: something strange (--debug shows where)")
+    assert_refused(run(*args), 1, "RuntimeError: something strange (--debug shows where)")
     result = run(*args, "--debug")
     assert isinstance(result.exception, RuntimeError)
 
@@ -322,7 +322,7 @@ def test_nn(trained):
 
 
 def test_nn_of_an_unknown_word(trained):
-    refused(run("nn", "m.fe", "kin"), 1, "'kin'", "king")
+    assert_refused(run("nn", "m.fe", "kin"), 1, "'kin'", "king")
 
 
 def test_nn_reads_words_from_standard_input(trained):
@@ -337,8 +337,8 @@ def test_analogy(trained):
     assert lines[0] == "man : woman = king : ?"
     assert len(lines) == 3
     assert done(run("analogy", "m.fe", "-k", "2", stdin="man woman king\n")).splitlines() == lines
-    refused(run("analogy", "m.fe", "man", "woman"), 2, "three words")
-    refused(run("analogy", "m.fe", stdin="man woman\n"), 1, "three words")
+    assert_refused(run("analogy", "m.fe", "man", "woman"), 2, "three words")
+    assert_refused(run("analogy", "m.fe", stdin="man woman\n"), 1, "three words")
 
 
 def test_eval(trained):
@@ -356,7 +356,7 @@ def test_eval(trained):
 
 
 def test_eval_of_a_missing_file(trained):
-    refused(run("eval", "m.fe", "none.tsv"), 1, "none.tsv")
+    assert_refused(run("eval", "m.fe", "none.tsv"), 1, "none.tsv")
 
 
 def test_eval_counts_unknown_words_that_have_subwords(folder):
@@ -377,15 +377,15 @@ def test_convert_there_and_back(trained, ending):
 
 
 def test_convert_refuses_what_it_cannot_write(trained):
-    refused(run("convert", "m.fe", "v.xyz"), 2, "v.xyz")
-    refused(run("convert", "m.fe", "n.fe"), 2, "n.fe")
-    refused(run("convert", "m.fe", "nowhere/v.bin"), 1, "nowhere")
+    assert_refused(run("convert", "m.fe", "v.xyz"), 2, "v.xyz")
+    assert_refused(run("convert", "m.fe", "n.fe"), 2, "n.fe")
+    assert_refused(run("convert", "m.fe", "nowhere/v.bin"), 1, "nowhere")
 
 
 def test_a_damaged_file_is_a_failure(trained):
     (trained / "bad.fe").write_bytes((trained / "m.fe").read_bytes()[:300])
-    refused(run("info", "bad.fe"), 1, "bad.fe")
-    refused(run("info", "none.fe"), 1, "none.fe")
+    assert_refused(run("info", "bad.fe"), 1, "bad.fe")
+    assert_refused(run("info", "none.fe"), 1, "none.fe")
 
 
 def test_info(trained):

@@ -1,7 +1,7 @@
 """``fastembed classify`` and fastText's ``supervised``."""
 
 import pytest
-from command import done, refused, run
+from command import assert_refused, done, run
 
 import fastembed as fe
 
@@ -49,16 +49,16 @@ def test_another_prefix(lines):
 
 
 def test_what_goes_wrong(lines):
-    refused(run("classify", "train", "lines.txt"), 2, "say where to write")
-    refused(run("classify", "train", "-o", "m.bin"), 2, "name at least one text file")
-    refused(run("classify", "train", "lines.txt", "-o", "m.txt"), 2, "must end in one of .bin, .fe")
-    refused(run("classify", "train", "text.txt", "-o", "m.bin", "-q"), 1, "no word begins with '__label__'")
-    refused(run("classify", "train", "lines.txt", "-o", "m.bin", "--lr", "nan"), 2, "lr=nan")
-    refused(run("classify", "predict", "lines.txt"), 1, "no format of word vectors")
+    assert_refused(run("classify", "train", "lines.txt"), 2, "say where to write")
+    assert_refused(run("classify", "train", "-o", "m.bin"), 2, "name at least one text file")
+    assert_refused(run("classify", "train", "lines.txt", "-o", "m.txt"), 2, "must end in one of .bin, .fe")
+    assert_refused(run("classify", "train", "text.txt", "-o", "m.bin", "-q"), 1, "no word begins with '__label__'")
+    assert_refused(run("classify", "train", "lines.txt", "-o", "m.bin", "--lr", "nan"), 2, "lr=nan")
+    assert_refused(run("classify", "predict", "lines.txt"), 1, "no format of word vectors")
     done(run("train", "skipgram", "text.txt", "-o", "v.fe", "--dim", "4", "--epochs", "1", "-q"))
-    refused(run("classify", "predict", "v.fe"), 1, "holds SkipGram, not FastTextClassifier")
+    assert_refused(run("classify", "predict", "v.fe"), 1, "holds SkipGram, not FastTextClassifier")
     done(run("classify", "train", "lines.txt", "-o", "m.bin", "-q", *TRAIN))
-    refused(run("classify", "predict", "m.bin", "none.txt"), 1, "none.txt")
-    refused(run("classify", "predict", "m.bin", "-k", "0", stdin="x\n"), 2, "k=0")
-    refused(run("classify", "test", "m.bin", "text.txt"), 1, "no labels")
+    assert_refused(run("classify", "predict", "m.bin", "none.txt"), 1, "none.txt")
+    assert_refused(run("classify", "predict", "m.bin", "-k", "0", stdin="x\n"), 2, "k=0")
+    assert_refused(run("classify", "test", "m.bin", "text.txt"), 1, "no labels")
     assert not list(lines.glob(".*"))

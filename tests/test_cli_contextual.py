@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from command import done, refused, run
+from command import assert_refused, done, run
 
 import fastembed as fe
 from fastembed import io
@@ -71,7 +71,7 @@ def test_what_cannot_be(text, tmp_path, monkeypatch, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     fe.KeyedVectors(["a"], np.ones((1, 2), np.float32)).save("vectors.safetensors")
     (tmp_path / "empty.txt").write_text("")
-    refused(run("embed", *arguments), code, message)
+    assert_refused(run("embed", *arguments), code, message)
     assert not list(tmp_path.glob("o.*")) and not list(tmp_path.glob(".*.tmp"))
 
 
@@ -89,7 +89,7 @@ def test_elmo_is_trained_and_gone_on_with(folder):
     assert "3 layers x 16" in said and "wv" not in said
     done(run("train", "elmo", "text.txt", "-o", "f.fe", "--resume", "e.fe"))
     assert fe.load("f.fe").filters == ((1, 4), (2, 4)) and len(fe.load("f.fe").history) == 2
-    refused(run("train", "elmo", "text.txt", "-o", "e.fe", "--filters", "1,2"), 2, "is no list of pairs")
+    assert_refused(run("train", "elmo", "text.txt", "-o", "e.fe", "--filters", "1,2"), 2, "is no list of pairs")
     assert "x 16" in done(run("embed", "e.fe", "text.txt", "-o", "o.npz", "--layers", "-1"))
 
 
@@ -118,6 +118,6 @@ def test_a_preset_whose_flags_change_it(tmp_path):
     model, original = fe.load(tmp_path / "e.fe"), fe.ELMo.original()
     assert (model.optimizer, model.highway, model.lr) == ("adagrad", original.highway, original.lr)
     assert (model.dim, model.filters, model.epochs) == (4, ((1, 4),), 1)
-    refused(run(*text, "--preset", "original", "--resume", text[-1]), 2, "--preset is for a new model")
-    refused(run(*text, "--preset", "tiny"), 2, "small")
-    refused(run("train", "skipgram", *text[2:], "--preset", "tiny"), 2, "preset")
+    assert_refused(run(*text, "--preset", "original", "--resume", text[-1]), 2, "--preset is for a new model")
+    assert_refused(run(*text, "--preset", "tiny"), 2, "small")
+    assert_refused(run("train", "skipgram", *text[2:], "--preset", "tiny"), 2, "preset")

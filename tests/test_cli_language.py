@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from command import LINES, done, refused, run
+from command import LINES, assert_refused, done, run
 
 import fastembed as fe
 
@@ -49,15 +49,17 @@ def test_generate(trained):
 
 
 def test_refusals(trained):
-    refused(run("train", "ngram", "text.txt", "-o", "m.vec"), 2, "must end in one of .fe, .arpa, .arpa.gz")
-    refused(run("train", "ngram", "text.txt", "-o", "x.fe", "--order", "0"), 2, "order=0")
-    refused(run("train", "ngram", "text.txt", "-o", "x.fe", "--prune", "a"), 2, "0,0,1")
-    refused(run("train", "ngram", "text.txt", "-o", "x.fe", "--order", "15", "-q"), 1, "longest sentence has 6 words")
-    refused(run("score", "text.txt", "text.txt"), 1, "text.txt")
-    refused(run("perplexity", "m.fe", "missing.txt"), 1, "missing.txt")
-    refused(run("generate", "m.fe", "--temperature", "-1"), 2, "temperature")
+    assert_refused(run("train", "ngram", "text.txt", "-o", "m.vec"), 2, "must end in one of .fe, .arpa, .arpa.gz")
+    assert_refused(run("train", "ngram", "text.txt", "-o", "x.fe", "--order", "0"), 2, "order=0")
+    assert_refused(run("train", "ngram", "text.txt", "-o", "x.fe", "--prune", "a"), 2, "0,0,1")
+    assert_refused(
+        run("train", "ngram", "text.txt", "-o", "x.fe", "--order", "15", "-q"), 1, "longest sentence has 6 words"
+    )
+    assert_refused(run("score", "text.txt", "text.txt"), 1, "text.txt")
+    assert_refused(run("perplexity", "m.fe", "missing.txt"), 1, "missing.txt")
+    assert_refused(run("generate", "m.fe", "--temperature", "-1"), 2, "temperature")
     done(run("train", "svd", "text.txt", "-o", "v.fe", "--dim", "3", "-q"))
-    refused(run("score", "v.fe", "text.txt"), 1, "v.fe: holds SVDEmbedding, not a language model")
+    assert_refused(run("score", "v.fe", "text.txt"), 1, "v.fe: holds SVDEmbedding, not a language model")
 
 
 def test_info(trained):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from command import LINES, done, refused, run
+from command import LINES, assert_refused, done, run
 
 import fastembed as fe
 
@@ -23,19 +23,19 @@ def test_tfidf(folder):
     assert terms == wanted.get_feature_names_out().tolist()
     assert (fe.load(folder / "x.fe").transform(LINES) != matrix).nnz == 0
     assert "TfidfVectorizer" in done(run("info", "x.fe"))
-    refused(run("nn", "x.fe", "king"), 1, "x.fe: holds TfidfVectorizer, which has no word vectors")
+    assert_refused(run("nn", "x.fe", "king"), 1, "x.fe: holds TfidfVectorizer, which has no word vectors")
 
 
 def test_tfidf_bad_use(folder):
-    refused(run("tfidf", "text.txt"), 2, "-o X.npz")
-    refused(run("tfidf", "text.txt", "-o", "x.txt"), 2, "must end in one of .npz, .fe")
-    refused(run("tfidf", "text.txt", "-o", "no/x.npz"), 1, "no such folder")
-    refused(run("tfidf", "no.txt", "-o", "x.npz"), 1, "no.txt")
-    refused(run("tfidf", "text.txt", "-o", "x.npz", "--min-df", "x"), 2, "'x' is no number")
-    refused(run("tfidf", "text.txt", "-o", "x.npz", "--min-df", "0"), 2, "min_df=0")
-    refused(run("tfidf", "text.txt", "-o", "x.npz", "--min-df", "999"), 2, "min_df=999")
-    refused(run("tfidf", "text.txt", "-o", "x.npz", "--token-pattern", "("), 2, "no regular expression")
-    refused(run("tfidf", "text.txt", "-o", "x.npz", "--stop-words", "no.txt"), 2, "no.txt: No such file")
+    assert_refused(run("tfidf", "text.txt"), 2, "-o X.npz")
+    assert_refused(run("tfidf", "text.txt", "-o", "x.txt"), 2, "must end in one of .npz, .fe")
+    assert_refused(run("tfidf", "text.txt", "-o", "no/x.npz"), 1, "no such folder")
+    assert_refused(run("tfidf", "no.txt", "-o", "x.npz"), 1, "no.txt")
+    assert_refused(run("tfidf", "text.txt", "-o", "x.npz", "--min-df", "x"), 2, "'x' is no number")
+    assert_refused(run("tfidf", "text.txt", "-o", "x.npz", "--min-df", "0"), 2, "min_df=0")
+    assert_refused(run("tfidf", "text.txt", "-o", "x.npz", "--min-df", "999"), 2, "min_df=999")
+    assert_refused(run("tfidf", "text.txt", "-o", "x.npz", "--token-pattern", "("), 2, "no regular expression")
+    assert_refused(run("tfidf", "text.txt", "-o", "x.npz", "--stop-words", "no.txt"), 2, "no.txt: No such file")
     assert not list(folder.glob("x*"))
 
 
@@ -54,16 +54,16 @@ def test_cooccur(folder):
     assert (records["count"] == coo.data).all()
     assert fe.Vocab.load(folder / "x.vocab.txt").words == wanted.vocab.words
     assert "Cooccurrence" in done(run("info", "x.fe"))
-    refused(run("nn", "x.fe", "king"), 1, "x.fe: holds Cooccurrence, which has no word vectors")
+    assert_refused(run("nn", "x.fe", "king"), 1, "x.fe: holds Cooccurrence, which has no word vectors")
 
 
 def test_cooccur_bad_use(folder):
-    refused(run("cooccur", "text.txt"), 2, "-o X.npz")
-    refused(run("cooccur", "text.txt", "-o", "x.txt"), 2, "must end in one of .npz, .fe, .bin")
-    refused(run("cooccur", "text.txt", "-o", "x.npz", "--window", "0"), 2, "window=0")
-    refused(run("cooccur", "text.txt", "-o", "x.npz", "--memory", "much"), 2, "memory='much'")
-    refused(run("cooccur", "text.txt", "-o", "x.npz", "--memory", "1K"), 2, "memory of 1000 bytes")
-    refused(run("cooccur", "text.txt", "-o", "x.npz", "--weighting", "x"), 2, "x")
-    refused(run("cooccur", "text.txt", "-o", "x.npz", "--directional", "--no-symmetric"), 2, "choose one")
-    refused(run("cooccur", "text.txt", "-o", "x.bin", "--directional", "--min-count", "1"), 2, "V x V")
+    assert_refused(run("cooccur", "text.txt"), 2, "-o X.npz")
+    assert_refused(run("cooccur", "text.txt", "-o", "x.txt"), 2, "must end in one of .npz, .fe, .bin")
+    assert_refused(run("cooccur", "text.txt", "-o", "x.npz", "--window", "0"), 2, "window=0")
+    assert_refused(run("cooccur", "text.txt", "-o", "x.npz", "--memory", "much"), 2, "memory='much'")
+    assert_refused(run("cooccur", "text.txt", "-o", "x.npz", "--memory", "1K"), 2, "memory of 1000 bytes")
+    assert_refused(run("cooccur", "text.txt", "-o", "x.npz", "--weighting", "x"), 2, "x")
+    assert_refused(run("cooccur", "text.txt", "-o", "x.npz", "--directional", "--no-symmetric"), 2, "choose one")
+    assert_refused(run("cooccur", "text.txt", "-o", "x.bin", "--directional", "--min-count", "1"), 2, "V x V")
     assert not list(folder.glob("x*"))

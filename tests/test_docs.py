@@ -80,6 +80,7 @@ def test_names_in_the_documents_exist(name):
     for dotted in re.findall(r"`fe\.([A-Za-z_.]+)", read(name)):
         value = fastembed
         for part in dotted.strip(".").split("."):
+            assert hasattr(value, part), f"{name} names fe.{dotted}, which has no {part}"
             value = getattr(value, part)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from stopping import goes_on_exactly, starts_from_a_checkpoint, state
+from stopping import assert_goes_on_exactly, assert_starts_from_a_checkpoint, state
 
 import fastembed as fe
 from fastembed.errors import CorpusError, FormatError, NotFittedError, ParameterError, TrainingError
@@ -103,11 +103,11 @@ def test_threads_change_little():
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt()], ids=["STOP", "Ctrl-C"])
 def test_a_stopped_run_goes_on_exactly(error, tmp_path, monkeypatch):
     settings = {"samples": 20, "dropout": 0.1, "epochs": 2, "optimizer": "adam" if error else "adagrad"}
-    goes_on_exactly(lambda: model(**settings), LONG, (1, 700, 1900), error, tmp_path, monkeypatch)
+    assert_goes_on_exactly(lambda: model(**settings), LONG, (1, 700, 1900), error, tmp_path, monkeypatch)
 
 
 def test_a_new_model_starts_from_a_checkpoint(tmp_path):
-    starts_from_a_checkpoint(lambda: model(epochs=3), TEXT, tmp_path)
+    assert_starts_from_a_checkpoint(lambda: model(epochs=3), TEXT, tmp_path)
 
 
 @pytest.mark.parametrize("chars", ["bytes", "unicode", None])

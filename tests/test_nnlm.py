@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from stopping import goes_on_exactly, starts_from_a_checkpoint, state
+from stopping import assert_goes_on_exactly, assert_starts_from_a_checkpoint, state
 
 import fastembed as fe
 from fastembed.errors import CorpusError, FormatError, ParameterError, TrainingError
@@ -102,11 +102,11 @@ def test_vectors_are_the_embedding():
 @pytest.mark.parametrize("optimizer", ["adagrad", "adam"])
 def test_a_stopped_run_goes_on_exactly(error, optimizer, tmp_path, monkeypatch):
     settings = {"output": "sampled", "dropout": 0.1, "optimizer": optimizer, "epochs": 3, "batch": 64, "lr": 0.01}
-    goes_on_exactly(lambda: model(**settings), LONG, (1, 8000, 20_000), error, tmp_path, monkeypatch)
+    assert_goes_on_exactly(lambda: model(**settings), LONG, (1, 8000, 20_000), error, tmp_path, monkeypatch)
 
 
 def test_a_new_model_starts_from_a_checkpoint(tmp_path):
-    starts_from_a_checkpoint(lambda: model(epochs=3), TEXT, tmp_path)
+    assert_starts_from_a_checkpoint(lambda: model(epochs=3), TEXT, tmp_path)
 
 
 def test_a_finished_model_goes_on_with_its_vocabulary():

@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from stopping import goes_on_exactly, starts_from_a_checkpoint, state
+from stopping import assert_goes_on_exactly, assert_starts_from_a_checkpoint, state
 
 import fastembed as fe
 from fastembed.errors import CorpusError, FormatError, ParameterError, TrainingError
@@ -195,11 +195,11 @@ def test_a_stopped_run_goes_on_exactly(error, cell, tmp_path, monkeypatch):
     def look(one):
         assert one.perplexity(LONG[:5]) < 1000
 
-    goes_on_exactly(lambda: model(**settings), LONG, (1, 4000, 10_000), error, tmp_path, monkeypatch, look)
+    assert_goes_on_exactly(lambda: model(**settings), LONG, (1, 4000, 10_000), error, tmp_path, monkeypatch, look)
 
 
 def test_a_new_model_starts_from_a_checkpoint(tmp_path):
-    starts_from_a_checkpoint(lambda: model(epochs=3), TEXT, tmp_path)
+    assert_starts_from_a_checkpoint(lambda: model(epochs=3), TEXT, tmp_path)
 
 
 def test_a_finished_model_goes_on_with_its_vocabulary():

@@ -4,6 +4,7 @@ import contextlib
 
 import numpy as np
 
+from ..corpus import Corpus
 from ..errors import CorpusError, FastembedError, FormatError, ParameterError, TrainingError
 from ..io import native
 from ..vocab import Vocab
@@ -44,7 +45,7 @@ class Trained(Estimator):
     fixed = ("dim",)  # parameters that cannot change when training goes on
 
     def _fit_text(self, corpus, callbacks, verbose, resume, checkpoint, every):
-        """``fit`` of the models that ``_read`` text, and have ``_begin`` and ``_loop`` for what they read."""
+        """``fit`` of the models that have ``_begin`` and ``_loop`` for the text that they ``_read``."""
         self.check_params()
         callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
         encoded, how = self._read(corpus)
@@ -56,6 +57,10 @@ class Trained(Estimator):
             resume,
             checkpoint,
         )
+
+    def _read(self, corpus):
+        """What ``fit`` was given: (Encoded, whatever else ``_begin`` wants to know of it)."""
+        return (corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)).encode(), None
 
     def _train(self, begin, make_loop, mark, resume, checkpoint):
         """Run a Loop, anew or from where the model or its checkpoint stands; returns self.

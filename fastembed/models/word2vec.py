@@ -11,16 +11,14 @@ import numpy as np
 
 from .. import memory
 from .._core import sgns, simd
-from ..corpus import Corpus
 from ..errors import FormatError, ParameterError
 from ..io import native
 from ..parallel import check_threads
 from ..vectors import KeyedVectors
-from .callbacks import Callbacks
 from .parameters import Real, Switch, Whole
 from .progress import LOG
 from .static import Trained, check_vocab, merged
-from .training import Checkpoint, Loop, Position, Schedule, fingerprint, place_of, position_of
+from .training import Loop, Position, Schedule, place_of, position_of
 
 
 class Word2Vec(Trained):
@@ -88,17 +86,7 @@ class Word2Vec(Trained):
         if numbers overflow. The model is then as it was before; if it was going on with a stopped run, it is as in the
         run's last checkpoint, or without one not fitted.
         """
-        self.check_params()
-        callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
-        encoded = (corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)).encode()
-        mark = fingerprint(encoded)
-        return self._train(
-            lambda: self._begin(encoded.vocab, mark, resume),
-            lambda: self._loop(encoded, callbacks, verbose, checkpoint),
-            mark,
-            resume,
-            checkpoint,
-        )
+        return self._fit_text(corpus, callbacks, verbose, resume, checkpoint, every)
 
     def to_native(self):
         """The whole state as (tensors, texts): vectors of both sides, vocabulary, position, history, parameters."""
@@ -152,8 +140,9 @@ class Word2Vec(Trained):
 
     # -- the beginning of a run
 
-    def _begin(self, types, mark, resume):
-        """New or grown matrices for the corpus whose types are given."""
+    def _begin(self, encoded, _, mark, resume):
+        """New or grown matrices for the words of this corpus."""
+        types = encoded.vocab
         vocab = types.pruned(self.min_count, self.max_vocab)
         old = self._state() if resume and self._inputs is not None else None
         if old is None:
