@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import transformer
+from transformer import SIZES, expected, make
 
 from fastembed._core import probe, recurrent
 from fastembed.errors import ParameterError
 from fastembed.nn.attention import Encoder
-from test_attention import SIZES, expected, make
 
 
 def rounded(x):

@@ -137,7 +137,8 @@ def elementwise(str name, const float[::1] x):
 
 def dense_bfloat16(const float[:, ::1] left, const float[::1] panels, const float[::1] bias):
     """left (B, D) times panels of ``recurrent.panels(..., rounded=True)``, plus bias (columns,) -> (B, columns)"""
-    out, room = np.full((left.shape[0], bias.size), np.nan, np.float32), np.empty(rounding_room(left.shape[0]), np.float32)
+    out = np.full((left.shape[0], bias.size), np.nan, np.float32)
+    room = np.empty(rounding_room(left.shape[0]), np.float32)
     cdef float[:, ::1] out_view = out
     cdef float[::1] room_view = room
     cdef fe_dense dense
