@@ -15,8 +15,11 @@ const fe_kernels *const *fe_available(void)
     __builtin_cpu_init();
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
-        tables[n++] = &fe_kernels_avx512, fe_kernels_avx512bf16;
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) {
+        if (__builtin_cpu_supports("avx512bf16"))
+            tables[n++] = &fe_kernels_avx512bf16;
+        tables[n++] = &fe_kernels_avx512;
+    }
     if (avx2)
         tables[n++] = &fe_kernels_avx2;
 #endif
