@@ -27,7 +27,7 @@ class KeyedVectors:
     subwords : None, or fastembed.subwords.Subwords, which makes vectors for words out of the vocabulary.
     meta : dict of str, kept with the vectors in the native file format.
 
-    Raises ParameterError where the two do not fit together.
+    Raises ParameterError where the two do not fit together, or a listed word comes twice.
 
     >>> from fastembed.vocab import Vocab
     >>> kv = KeyedVectors(Vocab(["north", "northeast", "up"]), np.float32([[0, 1, 0], [3, 4, 0], [0, 0, 1]]))
@@ -36,9 +36,13 @@ class KeyedVectors:
     """
 
     def __init__(self, vocab, vectors, subwords=None, meta=None):
-        vocab, vectors = vocab if isinstance(vocab, Vocab) else Vocab(vocab), np.asarray(vectors)
+        listed, vectors = not isinstance(vocab, Vocab), np.asarray(vectors)
+        vocab = Vocab(vocab) if listed else vocab
         if vectors.ndim != 2 or len(vectors) != len(vocab) or not vectors.shape[1]:
             raise ParameterError(f"vectors of shape {vectors.shape}: needs one row for each of {len(vocab)} words")
+        if listed and len(vocab.index) < len(vocab):
+            twice = next(word for row, word in enumerate(vocab.words) if vocab.index[word] != row)
+            raise ParameterError(f"the word {twice!r} comes twice: a word has one vector")
         if vectors.dtype != np.float32:
             vectors = vectors.astype(np.float32)
         self.vocab, self.vectors, self.subwords, self.meta = vocab, vectors, subwords, dict(meta or {})
@@ -104,7 +108,7 @@ class KeyedVectors:
     def __getitem__(self, key_or_keys):
         if isinstance(key_or_keys, _KEYS):
             return self.get_vector(key_or_keys)
-        return np.vstack([self.get_vector(key) for key in key_or_keys])
+        return np.array([self.get_vector(key) for key in key_or_keys], np.float32).reshape(-1, self.vector_size)
 
     def get_vector(self, key, norm=False):
         """The vector (dim,) of a word, read-only; of length 1 if ``norm``."""
@@ -214,7 +218,7 @@ class KeyedVectors:
 
         Returns a list of (word, similarity), best first, without the words that were asked.
         """
-        if isinstance(topn, Integral) and topn < 1:
+        if _none_wanted(topn):
             return []
         start, end = (0, restrict_vocab) if restrict_vocab else (clip_start, clip_end)
         keys, weights = _weighted(positive, negative)
@@ -241,6 +245,7 @@ class KeyedVectors:
         if isinstance(queries, np.ndarray) and queries.dtype.kind == "f":
             matrix, own = np.array(queries, np.float32, ndmin=2), None
             self._checked(matrix[:1].ravel())
+            _check_numbers(matrix)
         else:
             own = np.array([self.get_index(key, -1) for key in queries], np.int64)
             matrix = np.array([self.get_vector(key) for key in queries], np.float32).reshape(-1, self.vector_size)
@@ -275,7 +280,7 @@ class KeyedVectors:
 
     def most_similar_cosmul(self, positive=None, negative=None, topn=10, restrict_vocab=None):
         """``most_similar`` with similarities multiplied and divided, not added (3CosMul, Levy & Goldberg 2014)."""
-        if isinstance(topn, Integral) and topn < 1:
+        if _none_wanted(topn):
             return []
         positive, negative = _listed(positive), _listed(negative)
         if not positive:
@@ -392,7 +397,19 @@ class KeyedVectors:
         vector = np.asarray(vector, np.float32)
         if vector.shape != (self.vector_size,):
             raise ParameterError(f"a vector of shape {vector.shape}: these vectors have {self.vector_size} columns")
+        _check_numbers(vector)
         return vector
+
+
+def _none_wanted(topn):
+    if topn is not None and not isinstance(topn, Integral):
+        raise ParameterError(f"topn={topn!r}: give a whole number, or None for the similarities of all words")
+    return topn is not None and topn < 1
+
+
+def _check_numbers(queries):
+    if not np.isfinite(queries).all():
+        raise ParameterError("a vector that is asked for holds NaN or infinity")
 
 
 def nearest(vectors, norms, queries, topn, end=None, threads=None):

@@ -396,6 +396,13 @@ def test_info(trained):
     assert "KeyedVectors" in done(run("info", "v.bin"))
 
 
+def test_an_output_that_cannot_hold_the_words_says_so(tmp_path):
+    (tmp_path / "zh.txt").write_text("中国 中国\n" * 9, "utf-8")
+    command = [sys.executable, "-m", "fastembed", "vocab", str(tmp_path / "zh.txt")]
+    found = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True)
+    assert found.returncode == 1 and "no more than ascii: PYTHONIOENCODING=utf-8" in found.stderr
+
+
 def test_doctor(monkeypatch):
     monkeypatch.setattr(
         doctor.metadata, "version", lambda name: (_ for _ in ()).throw(doctor.metadata.PackageNotFoundError)
@@ -407,6 +414,8 @@ def test_doctor(monkeypatch):
         "threads",
         "huge pages",
         "extra zh",
+        "extra tokenizers",
+        "extra hdf5",
         "name conflict      none",
     ):
         assert part in output

@@ -54,6 +54,11 @@ def test_one_vector_a_line_from_standard_input(text, tmp_path):
     assert np.load(tmp_path / "o.npy").tolist() == [[2] * 3, [0] * 3, [2] * 3]
 
 
+def test_standard_input_is_utf8(text, tmp_path):
+    out = str(tmp_path / "o.npz")
+    assert_refused(run("embed", "model", "-", "-o", out, stdin=b"a\n\xff bad\n"), 1, "standard input, line 2", "utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -40,6 +40,11 @@ def test_it_learns_a_small_language_in_both_directions(changes):
     assert last["loss"] == pytest.approx((last["forward_loss"] + last["backward_loss"]) / 2)
 
 
+def test_a_rate_that_ruins_the_model_is_warned_of(caplog):
+    ruined = model(lr=1e5, clip=None, optimizer="adagrad", epochs=1).fit(TEXT, verbose=0)
+    assert ruined.history[0]["loss"] > 1000 and "smaller lr" in caplog.text
+
+
 def test_a_word_has_other_vectors_in_other_sentences():
     one = model(epochs=2).fit(TEXT, verbose=0)
     first, second = one.embed(["the dog sat", "a dog lay"])

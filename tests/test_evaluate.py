@@ -101,9 +101,10 @@ def test_files_without_questions_are_refused(tmp_path):
         path.write_text(text)
         with pytest.raises(FormatError, match=message):
             word_analogies(kv, path)
-    path.write_text("a\tb\t1\n")
-    with pytest.raises(FormatError, match="no pair"):
-        word_pairs(kv, path)
+    for text in ("a\tb\t1\n", "Word3\tword4\t1\nWord3\tword5\tnan\n"):  # less than two pairs
+        path.write_text(text)
+        with pytest.raises(FormatError, match="it takes two"):
+            word_pairs(kv, path)
     path.write_bytes(b": a\n\xff\n")
     with pytest.raises(FormatError, match="line 2.*utf"):
         word_analogies(kv, path)

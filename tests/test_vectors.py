@@ -77,6 +77,29 @@ def test_most_similar_with_weights_negatives_and_limits(kv):
     assert kv.analogy("w1", "w2", "w3") == kv.most_similar(["w2", "w3"], ["w1"])
 
 
+@pytest.mark.parametrize("method", ["most_similar", "most_similar_cosmul", "similar_by_vector", "distances"])
+def test_queries_that_are_no_numbers_are_refused(kv, method):
+    with pytest.raises(ParameterError, match="NaN"):
+        getattr(kv, method)(np.full(kv.vector_size, np.nan, np.float32))
+    with pytest.raises(ParameterError, match="NaN"):
+        kv.most_similar_batch(np.array([kv["w1"], kv["w2"] * np.inf]))
+
+
+def test_a_number_of_neighbours_is_whole(kv):
+    for ask in (kv.most_similar, kv.most_similar_cosmul):
+        with pytest.raises(ParameterError, match="topn=2.5"):
+            ask("w1", topn=2.5)
+
+
+def test_a_listed_word_comes_once():
+    with pytest.raises(ParameterError, match="'b' comes twice"):
+        KeyedVectors(["a", "b", "b"], np.eye(3))
+
+
+def test_no_words_have_no_vectors(kv):
+    assert kv[[]].shape == (0, kv.vector_size)
+
+
 def test_batches_answer_as_single_queries_do():
     kv = random_vectors(5000, 16)
     words = [f"w{v}" for v in range(0, 5000, 7)]

@@ -108,10 +108,10 @@ def _mean(states):
 
 def _lines(text):
     """Lines of a file or of standard input, without their ends."""
-    from ..io.source import read_lines
+    from ..io.source import decoded, read_lines
 
     if text == "-":
-        return (line.rstrip("\r\n") for line in sys.stdin)
+        return decoded("standard input", (line.removesuffix(b"\n") for line in sys.stdin.buffer))
     lines = list(read_lines(text))
     return lines[:-1] if lines[-1] == "" else lines  # the last line's end begins no other
 

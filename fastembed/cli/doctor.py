@@ -16,6 +16,8 @@ _EXTRAS = {  # extra -> (module, what it is for)
     "zh": ("rjieba", "Chinese word segmentation"),
     "zstd": ("zstandard", ".zst files"),
     "plot": ("matplotlib", "PNG pictures"),
+    "tokenizers": ("tokenizers", "pieces of words, for BERT"),
+    "hdf5": ("h5py", "ELMo's original files"),
 }
 _QDRANT = "fastembed"  # the distribution of that name is Qdrant's inference library
 

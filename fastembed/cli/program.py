@@ -137,6 +137,8 @@ def _message(error):
         return _sentence(str(error))
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, UnicodeEncodeError):
+        return f"the output takes no more than {error.encoding}: PYTHONIOENCODING=utf-8 lets it take every word"
     if isinstance(error, MemoryError):
         return f"not enough memory ({_sentence(str(error)) or 'no size known'})"
     return f"{type(error).__name__}: {_sentence(str(error))} (--debug shows where)"

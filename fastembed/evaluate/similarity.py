@@ -1,6 +1,7 @@
 """word_pairs(): do cosines order pairs of words as people do?"""
 
 import logging
+import math
 
 import numpy as np
 
@@ -25,7 +26,8 @@ def word_pairs(
 
     Parameters
     ----------
-    pairs : a file of lines ``word word score`` with ``delimiter`` between; ``#`` begins a comment; others are skipped.
+    pairs : a file of lines ``word word score`` with ``delimiter`` between; ``#`` begins a comment; others, and scores
+        that are not finite, are skipped.
     restrict_vocab : only the first so many words count as known.
     case_insensitive : compare words in upper case; of several spellings the most frequent one's vector is taken.
     dummy4unknown : count a pair with an unknown word as similarity 0 instead of leaving it out.
@@ -33,7 +35,7 @@ def word_pairs(
         such words are known then. Gensim leaves them out.
 
     Returns (pearson, spearman, oov): scipy's results (statistic, p-value) and the percentage of pairs with an unknown
-    word, as gensim's evaluate_word_pairs does. Raises FormatError if no pair can be used.
+    word, as gensim's evaluate_word_pairs does. Raises FormatError if less than two pairs can be used.
     """
     from scipy import stats  # slow to import
 
@@ -45,8 +47,10 @@ def word_pairs(
         if dummy4unknown or not missing:
             rows.append((-1, -1) if missing else (a, b))
             gold.append(score)
-    if not gold:
-        raise FormatError(pairs, "no pair of known words and a score, separated by the delimiter")
+    if len(gold) < 2:
+        raise FormatError(
+            pairs, f"{len(gold)} pairs of known words with a score, divided by {delimiter!r}: it takes two"
+        )
     cosines = _cosines(kv, np.array(rows), list(numbers.composed))
     pearson, spearman = stats.pearsonr(gold, cosines), stats.spearmanr(gold, cosines)
     oov = unknown / (len(gold) if dummy4unknown else len(gold) + unknown) * 100
@@ -86,6 +90,8 @@ def _parsed(path, delimiter, encoding):
         try:
             a, b, score = line.split(delimiter)
             pair = a, b, float(score)
+            if not math.isfinite(pair[2]):
+                raise ValueError
         except ValueError:
             logger.info("skipping the line %r", line[:80])
         else:

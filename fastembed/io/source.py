@@ -68,8 +68,12 @@ class Source:
 
 def read_lines(path, encoding="utf-8"):
     """The lines of a text file, packed or not, without line ends; FormatError if they are not ``encoding``."""
-    source = Source(path)
-    for number, line in enumerate(bytes(source.map).split(b"\n"), 1):
+    return decoded(path, bytes(Source(path).map).split(b"\n"), encoding)
+
+
+def decoded(path, lines, encoding="utf-8"):
+    """Each of the lines (bytes) of ``path`` as str; FormatError with its number if it is not ``encoding``."""
+    for number, line in enumerate(lines, 1):
         try:
             yield line.decode(encoding).removesuffix("\r")
         except UnicodeDecodeError:

@@ -181,7 +181,8 @@ class ELMo(ContextualModel, Tokenized, Trained):
             for number in range(batches.batches):
                 losses, states = self.network.forward(batches.at(number), states, exact=True)
                 sums += losses.sum(axis=1)
-        return Perplexities(*np.exp(sums / batches.size).tolist())
+        with np.errstate(over="ignore"):  # infinity is what it is
+            return Perplexities(*np.exp(sums / batches.size).tolist())
 
     # -- the contract of contextual models
 

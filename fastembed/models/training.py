@@ -45,6 +45,7 @@ class Position:
         return float(self.loss.sum() / max(1, self.predictions.sum()))
 
 
+ABSURD = 1000  # of -log p: what has been learnt is worth less than nothing
 PLACE = {"corpus": str, "epoch": int, "chunk": int, "seconds": float, "chunk_tokens": int}
 
 
@@ -269,6 +270,8 @@ class Loop:
             "seconds": position.seconds,
         }
         record |= getattr(self.trainer, "figures", dict)()
+        if record["loss"] is not None and record["loss"] > ABSURD:
+            LOG.warning("the mean loss is %.3g, far from any model of words: use a smaller lr", record["loss"])
         self.model.history.append(record)
         self.progress.epoch(record)
         self.wants_stop |= self.callbacks.call("on_epoch_end", self.model, record)
