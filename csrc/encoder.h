@@ -16,7 +16,11 @@ typedef struct fe_dense {
     const void *residual; /* (rows, columns), rows as far apart as those of out, or NULL */
     void *before;         /* likewise: gets what goes into the activation, or NULL */
     int activation;
+    void *room;           /* with bfloat16: FE_ROUNDING_ROOM floats */
 } fe_dense;
+
+#define FE_DEPTH 512 /* numbers of the depth that a tile runs over at a time */
+#define FE_ROUNDING_ROOM(rows) ((int64_t)(rows) * FE_DEPTH)
 
 /* LayerNorm: out = (x - mean) / deviation * scale + bias in each row, deviation = sqrt(variance + epsilon) */
 typedef struct fe_norm {

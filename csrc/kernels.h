@@ -85,7 +85,7 @@ typedef struct fe_rule {
 } fe_rule;
 
 typedef struct fe_kernels {
-    const char *name; /* "base", "avx2", "avx512" */
+    const char *name; /* "base", "avx2", "avx512", "avx512bf16" */
     int lanes;        /* floats in one vector register */
     /* one training step; adds its loss */
     void (*step)(const fe_step *step, fe_loss *loss);
@@ -125,6 +125,10 @@ typedef struct fe_kernels {
     /* floating-point operations of a loop that does nothing else, for benchmarks */
     double (*fma_loop)(int64_t times);
     fe_encoder encoder[2]; /* for float and for double */
+    /* a dense layer of floats whose product takes numbers rounded to bfloat16 (bfloat16.inc), and the panels for it:
+     * (ceil(columns / panel), ceil(depth / 2), panel) pairs of 32 bits; its weights are not turned */
+    void (*pack_bfloat16)(const fe_packing *packing);
+    void (*dense_bfloat16)(const fe_dense *dense);
 } fe_kernels;
 
 /* The tables this CPU and operating system can run, best first, ended by NULL. */

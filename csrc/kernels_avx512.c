@@ -9,6 +9,20 @@
 #define FE_ISA avx512
 #define FE_LANES 16
 #include "kernels.inc"
+
+/* the same with the instructions for bfloat16 */
+#if defined(__clang__)
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512bf16,avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,prfchw"))), apply_to = function)
+#else
+#pragma GCC target("avx512bf16")
+#endif
+#include "bfloat16_native.inc"
+#undef FE_ISA
+#undef FE_DENSE_BFLOAT16
+#define FE_ISA avx512bf16
+#define FE_DENSE_BFLOAT16 dense_native
+#include "table.inc"
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -138,6 +138,21 @@ def test_without_a_head(tmp_path):
     assert again.fit(["the white whale a sea"] * 9, resume=True, verbose=0).fill("the [MASK]")
 
 
+def test_precision(loaded, tmp_path):
+    texts, exact = ["the white whales", "", "a sea ."], weights(loaded)
+    plain = loaded.embed(texts)
+    rounded = fe.BERT.load(tmp_path / "m", threads=1, precision="bfloat16")
+    found = rounded.embed(texts)
+    assert all(np.allclose(a, b, atol=0.1) for a, b in zip(found, plain, strict=True))
+    assert np.abs(found[0] - plain[0]).max() > 1e-4
+    rounded.save(tmp_path / "m.fe")
+    for other in (loaded.set_params(precision="bfloat16"), fe.load(tmp_path / "m.fe")):
+        assert all(np.array_equal(a, b) for a, b in zip(other.embed(texts), found, strict=True))
+    assert np.array_equal(weights(rounded), exact)
+    with pytest.raises(ParameterError, match="precision"):
+        fe.BERT(precision="int8")
+
+
 def test_saved_for_transformers(loaded, tmp_path):
     loaded.save(tmp_path / "again")
     again = fe.load(tmp_path / "again")

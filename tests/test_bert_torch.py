@@ -168,3 +168,13 @@ def test_minilm_sentences(minilm):
     wanted = library.SentenceTransformer(str(minilm), device="cpu").encode(texts, normalize_embeddings=True)
     found = fe.BERT.load(minilm, threads=1).embed(texts, pool="mean", normalize=True)
     assert np.abs(found - wanted).max() < 1e-5
+
+
+def test_minilm_in_bfloat16(minilm):
+    texts = ["The white whale was seen from the ship.", "naïve Élan, don't 白鲸 [MASK]!", "A whale", "", "long " * 200]
+    exact, near = (fe.BERT.load(minilm, threads=1, precision=name) for name in ("float32", "bfloat16"))
+    for pool in ("mean", "cls"):
+        one, two = (bert.embed(texts, pool=pool, normalize=True) for bert in (exact, near))
+        assert (one * two).sum(1).min() > 0.999
+    for one, two in zip(exact.embed(texts, normalize=True), near.embed(texts, normalize=True), strict=True):
+        assert (one * two).sum(2).min(initial=1) > 0.999

@@ -66,6 +66,7 @@ def test_standard_input_is_utf8(text, tmp_path):
         (("model", "t.txt", "-o", "o.npz", "--pool"), 2, "must end in one of .npy"),
         (("model", "t.txt", "-o", "o.npz", "--layers", "2"), 2, "layers=2: give"),
         (("model", "t.txt", "-o", "o.npz", "--layers", "x"), 2, "layers='x': give"),
+        (("model", "t.txt", "-o", "o.npz", "--precision", "bfloat16"), 1, "not BERT"),
         (("model", "none.txt", "-o", "o.npz"), 1, "none.txt"),
         (("vectors.safetensors", "t.txt", "-o", "o.npz"), 1, "not a contextual model"),
         ((".", "t.txt", "-o", "o.npz"), 1, "a folder without config.json"),
@@ -113,6 +114,8 @@ def test_bert_gives_pieces_words_and_sentences(tmp_path, monkeypatch):
     done(run("embed", "m", "t.txt", "-o", "s.npy", "--pool", "--normalize"))
     expected = model.embed(["the whales", "", "sea"], pool="mean", normalize=True)
     np.testing.assert_allclose(np.load("s.npy"), expected, rtol=1e-5, atol=1e-6)
+    done(run("embed", "m", "t.txt", "-o", "s.npy", "--pool", "--normalize", "--precision", "bfloat16"))
+    assert 0 < np.abs(np.load("s.npy") - expected).max() < 0.03
 
 
 def test_a_preset_whose_flags_change_it(tmp_path):

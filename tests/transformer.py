@@ -3,7 +3,15 @@
 import numpy as np
 from scipy.special import erf
 
+from fastembed.nn.attention import Encoder, EncoderSizes
+
 ROOT_2, ROOT_PI = 2**0.5, np.pi**0.5
+SIZES = {
+    "tiny": {"vocab": 5, "positions": 6, "segments": 2, "width": 4, "layers": 2, "heads": 2, "inner": 6},
+    "odd": {"vocab": 30, "positions": 70, "segments": 3, "width": 27, "layers": 3, "heads": 3, "inner": 37},
+    "wide": {"vocab": 50, "positions": 40, "segments": 1, "width": 192, "layers": 1, "heads": 6, "inner": 600},
+}
+LENGTHS = {"tiny": [3, 0, 1, 5], "odd": [1, 0, 0, 66, 5, 17, 2, 31, 0], "wide": [7, 40, 19]}
 
 
 def gelu(x, kind="gelu"):
@@ -128,3 +136,29 @@ class Plain:
         dcontext = dense_back(d * self.mask(name + "attention.output"), context, p, name + "attention.output", grads)
         dqkv = attention_back(dcontext, qkv, probabilities, heads, self.mask(name + "attention"))
         return d + dense_back(dqkv, x, p, name + "attention.qkv", grads)
+
+
+def make(name, dtype=np.float32, threads=1, seed=1, **how):
+    """An encoder with random parameters, and a batch for it: ids, offsets, segments."""
+    sizes = EncoderSizes(**SIZES[name], dtype=dtype, **how)
+    encoder, random = Encoder(sizes, threads=threads), np.random.default_rng(seed)
+    for key, array in encoder.params.items():
+        spread = array.shape[0] ** -0.5 if key[0].isdigit() and array.ndim == 2 else 0.3
+        array[:] = random.normal(1.0 if key.endswith("norm") else 0.0, spread, array.shape).astype(np.float32)
+    offsets = np.cumsum([0, *LENGTHS[name]])
+    ids = random.integers(0, sizes.vocab, offsets[-1]).astype(np.int32)
+    return encoder, (ids, offsets, random.integers(0, sizes.segments, len(ids)).astype(np.int32))
+
+
+def expected(encoder, batch, gradient=None, masks=lambda first, last: {}):
+    """States, and gradients if that of the last states is given, by the encoder in numpy; float64."""
+    ids, offsets, segments = batch
+    p = {name: array.astype(np.float64) for name, array in encoder.params.items()}
+    grads, states = {name: np.zeros_like(array) for name, array in p.items()}, []
+    for first, last in zip(offsets[:-1], offsets[1:], strict=True):
+        if first < last:
+            plain = Plain(encoder.sizes, p, masks(first, last))
+            states.append(plain.forward(ids[first:last], segments[first:last]))
+            if gradient is not None:
+                plain.backward(gradient[first:last].astype(np.float64), grads)
+    return np.concatenate(states, axis=1), grads

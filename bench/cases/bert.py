@@ -7,10 +7,11 @@ from ..results import OURS, Column, Table
 from ..runner import BenchError, Contestant, call, take_turns
 
 SUMMARY = "a transformer encoder of MiniLM's size, GFLOP/s by tokens x sentences; a training step of a small BERT"
-PARTS = ("inference", "training")
+PARTS = ("inference", "bfloat16", "training")
 RATES = [Column(f"{tokens}x{batch}", f"{tokens} x {batch}", "number", "more") for tokens, batch in SHAPES]
 COLUMNS = {
     "inference": [*RATES, Column("fma", "a core's peak", "number")],
+    "bfloat16": RATES,
     "training": [
         Column("seconds", f"step, dropout {DROPOUT}", "seconds", "less"),
         Column("plain", "without dropout", "seconds", "less"),
@@ -20,6 +21,7 @@ COLUMNS = {
 }
 NOTES = {
     "inference": ["GFLOP/s of the sentences' own tokens; others pad sentences of 16 to 128 tokens to the longest"],
+    "bfloat16": ["as inference; bfloat16 is fast where fastembed doctor names the kernels avx512bf16"],
     "training": [
         f"4 layers, 256 wide, {BATCH} sentences of {TOKENS} tokens, a vocabulary of 8,000, masked tokens, Adam"
     ],
@@ -32,11 +34,16 @@ def run(context, part):
 
 
 def _table(context, part, threads):
-    job, ending = {"threads": threads}, "" if part == "inference" else "_training"
-    contestants = [Contestant(OURS, lambda: call(f"peers.bert:our{ending or 's'}", job))]
+    job, ending = {"threads": threads, "precision": "float32"}, "_training" if part == "training" else "s"
+    rounded = job | {"precision": "bfloat16"}
+    contestants = [Contestant(OURS, lambda: call(f"peers.bert:our{ending}", rounded if part == "bfloat16" else job))]
+    if part == "bfloat16":
+        contestants.append(Contestant("in float32", lambda: call("peers.bert:ours", job)))
     if installed("torch") and installed("transformers"):
-        name = f"peers.bert:their{ending or 's'}"
+        name = f"peers.bert:their{ending}"
         contestants.append(Contestant("transformers", lambda: call(name, job, threads)))
+        if part == "bfloat16":
+            contestants.append(Contestant("transformers, bfloat16", lambda: call(name, rounded, threads)))
         if part == "inference" and installed("onnxruntime") and (path := _exported(context)):
             contestants.append(
                 Contestant("ONNX Runtime", lambda: call("peers.bert:onnx", job | {"path": path}, threads))

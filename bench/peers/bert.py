@@ -60,7 +60,7 @@ def ours(job):
 
     from .arithmetic import register_loop
 
-    encoder = Encoder(EncoderSizes(**MINILM), threads=job["threads"])
+    encoder = Encoder(EncoderSizes(**MINILM), threads=job["threads"], precision=job["precision"])
     encoder.params.flat[:] = np.random.default_rng(1).normal(0, 0.02, encoder.params.flat.shape)
 
     def prepare(given):
@@ -86,7 +86,7 @@ def theirs(job):
     import transformers
 
     torch.set_num_threads(job["threads"])
-    bert = model(transformers, MINILM, "BertModel").eval()
+    bert = model(transformers, MINILM, "BertModel").eval().to(getattr(torch, job["precision"]))
 
     def prepare(given):
         ids, mask = map(torch.from_numpy, padded(given))

@@ -18,7 +18,8 @@ from fastembed._core.blas cimport Matrix, gemm, turned
 from fastembed._core.job cimport Job, fe_job, fe_job_stopped, fe_job_take
 from fastembed._core.rows cimport add_rows, dots, sum_of_three
 from fastembed._core.simd cimport (
-    GELU, GELU_NEW, attention_room, fe_attention, fe_attention_back, fe_dense, fe_drop, fe_encoder, fe_norm, kernels)
+    GELU, GELU_NEW, attention_room, fe_attention, fe_attention_back, fe_dense, fe_drop, fe_encoder, fe_norm, kernels,
+    rounding_room)
 
 
 cdef extern from "turns.h" nogil:
@@ -34,7 +35,7 @@ cdef enum:
 
 
 cdef struct Layer:
-    # matrices, as panels; for the way back their transposes
+    # matrices, as panels, perhaps of bfloat16; for the way back their transposes
     char *qkv              # (D, 3 D)
     char *output           # (D, D)
     char *inner            # (D, F)
@@ -125,6 +126,7 @@ cdef class Stack:
     activation : one of ACTIVATIONS
     epsilon : of LayerNorm
     drops : (seed, rate, rate of the attention)
+    rounded : whether the way there has products of bfloat16 (csrc/bfloat16.inc)
     """
     cdef Arrays a
     cdef readonly list held
@@ -132,17 +134,20 @@ cdef class Stack:
     cdef object table_of_layers
     cdef Layer *layers
     cdef const fe_encoder *table
+    cdef void (*product)(const fe_dense *dense) noexcept nogil
+    cdef bint rounded
     cdef fe_drop hidden_drop, attention_drop
     cdef int width, inner, depth, heads, activation
     cdef int64_t rows, size, worker_room
     cdef double epsilon
 
-    def __init__(self, tuple sizes, int itemsize, str activation, double epsilon, tuple drops):
+    def __init__(self, tuple sizes, int itemsize, str activation, double epsilon, tuple drops, bint rounded=False):
         import numpy as np
 
         self.rows, self.width, self.inner, self.depth, self.heads = sizes
         self.size, self.epsilon, self.activation = itemsize, epsilon, ACTIVATIONS[activation]
-        self.table = &kernels.encoder[itemsize == 8]
+        self.table, self.rounded = &kernels.encoder[itemsize == 8], rounded
+        self.product = kernels.dense_bfloat16 if rounded else self.table.dense
         self.held = []
         self.table_of_layers = np.zeros((self.depth, len(LAYER_FIELDS)), np.intp)
         self.layers = <Layer *>address(self.table_of_layers)
@@ -169,18 +174,18 @@ cdef class Stack:
         """Row `first` of a matrix (_, width), NULL of none."""
         return NULL if rows == NULL else rows + first * width * self.size
 
-    cdef fe_dense dense(self, char *left, int depth, char *packed, char *bias, int columns) noexcept nogil:
+    cdef fe_dense dense(self, char *left, int depth, char *packed, char *bias, int columns, char *room) noexcept nogil:
         """A product of rows (_, depth) with panels (depth, columns), still without its rows and where they go."""
         cdef fe_dense made
         memset(&made, 0, sizeof(made))
         made.product.left, made.product.left_stride, made.product.depth = left, depth, depth
         made.product.panels, made.product.columns, made.product.out_stride = packed, columns, columns
-        made.bias = bias
+        made.bias, made.room = bias, room
         return made
 
     cdef void run(self, fe_dense *dense, int64_t rows, char *out) noexcept nogil:
         dense.product.rows, dense.product.out = rows, out
-        self.table.dense(dense)
+        self.product(dense)
 
     cdef void norm(self, char *x, char *scale, char *bias, char *stats, int64_t rows, char *out) noexcept nogil:
         cdef fe_norm norm
@@ -275,17 +280,18 @@ cdef class Stack:
         cdef char *y = self.at(w.y, first, width)
         cdef char *top = y if w.top == NULL else self.at(w.top, first, width)
         cdef char *h = room + 2 * piece
-        cdef fe_dense dense = self.dense(x, width, w.qkv, w.qkv_bias, 3 * width)
+        cdef char *rounding = room + self.worker_room - rounding_room(rows) * self.size if self.rounded else NULL
+        cdef fe_dense dense = self.dense(x, width, w.qkv, w.qkv_bias, 3 * width, rounding)
         self.run(&dense, rows, self.at(w.heads, first, 3 * width))
         self.meet(block, number, layer + 1, job)
         self.attend(layer, block, context, h)
-        dense = self.dense(context, width, w.output, w.output_bias, width)
+        dense = self.dense(context, width, w.output, w.output_bias, width, rounding)
         self.add(&dense, x, self.dropping(layer, self.heads), block, middle)
         self.norm(middle, w.middle_scale, w.middle_bias, self.at(w.middle_stats, first, 2), rows, a)
-        dense = self.dense(a, width, w.inner, w.inner_bias, inner)
+        dense = self.dense(a, width, w.inner, w.inner_bias, inner, rounding)
         dense.activation, dense.before = self.activation, self.at(w.u, first, inner)
         self.run(&dense, rows, h)
-        dense = self.dense(h, inner, w.outer, w.outer_bias, width)
+        dense = self.dense(h, inner, w.outer, w.outer_bias, width, rounding)
         self.add(&dense, a, self.dropping(layer, self.heads + 1), block, top)
         self.norm(top, w.top_scale, w.top_bias, self.at(w.top_stats, first, 2), rows, y)
 
@@ -390,22 +396,22 @@ cdef class Stack:
         self.norm_back(self.at(w.top, first, width), w.top_scale, self.at(w.top_stats, first, 2), flow, vectors, rows)
         product = self.dropped(self.a.flow, self.a.outer_flow, self.dropping(layer, self.heads + 1), first, rows)
         self.total(product, rows, width, vectors + 2 * line)
-        dense = self.dense(product, width, w.outer, NULL, inner)
+        dense = self.dense(product, width, w.outer, NULL, inner, NULL)
         self.run(&dense, rows, inner_flow)
         self.table.activation_back(self.activation, self.at(w.u, first, inner), inner_flow, rows * inner)
         self.total(inner_flow, rows, inner, vectors + 9 * line)
-        dense = self.dense(inner_flow, inner, w.inner, NULL, width)
+        dense = self.dense(inner_flow, inner, w.inner, NULL, width, NULL)
         dense.residual = flow
         self.run(&dense, rows, middle)
         self.norm_back(self.at(w.middle, first, width), w.middle_scale, self.at(w.middle_stats, first, 2), middle,
                        vectors + 3 * line, rows)
         product = self.dropped(self.a.middle_flow, self.a.output_flow, self.dropping(layer, self.heads), first, rows)
         self.total(product, rows, width, vectors + 5 * line)
-        dense = self.dense(product, width, w.output, NULL, width)
+        dense = self.dense(product, width, w.output, NULL, width, NULL)
         self.run(&dense, rows, room)
         self.attend_back(layer, block, room, room + rows * line)
         self.total(heads, rows, 3 * width, vectors + 6 * line)
-        dense = self.dense(heads, 3 * width, w.qkv, NULL, width)
+        dense = self.dense(heads, 3 * width, w.qkv, NULL, width, NULL)
         dense.residual = middle
         self.run(&dense, rows, self.at(self.a.below, first, width))
 
@@ -485,8 +491,9 @@ def activate(str activation, values, gradients):
     kernels.encoder[values.dtype.itemsize == 8].activation_back(kind, address(values), address(gradients), n)
 
 
-def room_needed(tuple sizes, int64_t rows, int64_t longest):
-    """Numbers of a worker's room: sizes as for Stack, the most rows of a block, the most tokens of a sentence."""
+def room_needed(tuple sizes, int64_t rows, int64_t longest, bint rounded):
+    """Numbers of a worker's room: sizes, rounded as for Stack, the most rows of a block and tokens of a sentence."""
     _, width, inner, _, heads = sizes
     forward = 2 * rows * width + max(rows * inner, <int64_t>attention_room(longest, width // heads))
-    return max(forward, rows * width + longest * (2 * longest + 1))
+    numbers = max(forward, rows * width + longest * (2 * longest + 1))
+    return numbers + rounding_room(rows) if rounded else numbers

@@ -4,7 +4,7 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memset
 
-from fastembed._core.simd cimport fe_loss, fe_named, fe_step, kernels, step_scratch
+from fastembed._core.simd cimport fe_dense, fe_loss, fe_named, fe_step, kernels, rounding_room, step_scratch
 
 
 cdef class Step:
@@ -132,6 +132,22 @@ def elementwise(str name, const float[::1] x):
         kernels.sigmoid_all(&x[0], &y[0], x.shape[0])
     else:
         kernels.tanh_all(&x[0], &y[0], x.shape[0])
+    return out
+
+
+def dense_bfloat16(const float[:, ::1] left, const float[::1] panels, const float[::1] bias):
+    """left (B, D) times panels of ``recurrent.panels(..., rounded=True)``, plus bias (columns,) -> (B, columns)"""
+    out = np.full((left.shape[0], bias.size), np.nan, np.float32)
+    room = np.empty(rounding_room(left.shape[0]), np.float32)
+    cdef float[:, ::1] out_view = out
+    cdef float[::1] room_view = room
+    cdef fe_dense dense
+    memset(&dense, 0, sizeof(dense))
+    dense.product.left, dense.product.left_stride = &left[0, 0], left.shape[1]
+    dense.product.panels, dense.product.out, dense.product.out_stride = &panels[0], &out_view[0, 0], bias.size
+    dense.product.rows, dense.product.columns, dense.product.depth = left.shape[0], bias.size, left.shape[1]
+    dense.bias, dense.room = &bias[0], &room_view[0]
+    kernels.dense_bfloat16(&dense)
     return out
 
 

@@ -62,21 +62,24 @@ cdef char *address(object array):
     return <char *>at
 
 
-def panels(weights, int first, int columns, bint turn, room):
+def panels(weights, int first, int columns, bint turn, room, bint rounded=False):
     """Columns first .. first + columns - 1 of weights (_, _), or their transpose, packed for the kernels in use.
 
-    room(count) returns the array for so many numbers.
+    room(count) returns the array for so many numbers. rounded : pairs of bfloat16 in place of numbers, not turned.
     """
     cdef const fe_recurrent *table = &kernels.recurrent[weights.dtype.itemsize == 8]
     cdef fe_packing packing
     packing.depth, packing.columns = (columns, weights.shape[0]) if turn else (weights.shape[0], columns)
     cdef int64_t count = (packing.columns + table.panel - 1) // table.panel
-    packed = room(count * table.panel * packing.depth)
+    packed = room(count * table.panel * ((packing.depth + 1) // 2 if rounded else packing.depth))
     packing.weights = address(weights) + <size_t>first * <size_t>weights.dtype.itemsize
     packing.panels = address(packed)
     packing.stride, packing.turned = weights.shape[1], turn
     with nogil:
-        table.pack(&packing)
+        if rounded:
+            kernels.pack_bfloat16(&packing)
+        else:
+            table.pack(&packing)
     return packed
 
 

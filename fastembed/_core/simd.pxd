@@ -117,6 +117,9 @@ cdef extern from "kernels.h" nogil:
         const void *residual
         void *before
         int activation
+        void *room
+
+    int64_t rounding_room "FE_ROUNDING_ROOM" (int64_t rows)
 
     ctypedef struct fe_norm:
         const void *x
@@ -215,6 +218,8 @@ cdef extern from "kernels.h" nogil:
                                 double *squares, int64_t n) noexcept nogil
         double (*fma_loop)(int64_t times) noexcept nogil
         fe_encoder encoder[2]
+        void (*pack_bfloat16)(const fe_packing *packing) noexcept nogil
+        void (*dense_bfloat16)(const fe_dense *dense) noexcept nogil
     const fe_kernels *const *fe_available()
 
     int PAD "FE_PAD"

@@ -11,7 +11,7 @@ from ..corpus import Corpus
 from ..errors import FormatError, ParameterError
 from ..io import hf
 from ..nn import bert_names, masked
-from ..nn.attention import EncoderSizes
+from ..nn.attention import PRECISIONS, EncoderSizes
 from ..nn.optim import AdamW
 from ..nn.params import Params
 from ..parallel import check_threads
@@ -73,6 +73,11 @@ class BERT(PiecedModel, Trained):
     dropout = Real(0.1, "share of numbers that a step leaves out", low=0, high=0.95)
     batch = Whole(32, "sequences of a step", low=1, high=1 << 20)
     epochs = Whole(3, "passes over the corpus", low=1)
+    precision = Choice(
+        "float32",
+        "bfloat16: round what the matrix products of embed take to 8 bits, which is fast on CPUs that can do it",
+        choices=PRECISIONS,
+    )
     threads = Whole(None, "worker threads; None means one for each CPU", low=1, high=4096, optional=True)
     seed = Whole(1, "of all that is random", low=0, high=(1 << 63) - 1)
 
@@ -337,7 +342,7 @@ class BERT(PiecedModel, Trained):
     @property
     def network(self):
         """The MaskedModel over the parameters."""
-        threads, sizes = check_threads(self.threads), self.sizes
-        if self._network is None or (self._network.threads, self._network.sizes) != (threads, sizes):
-            self._network = masked.MaskedModel(sizes, self.params, threads)
+        how = sizes, threads, precision = self.sizes, check_threads(self.threads), self.precision
+        if self._network is None or (self._network.sizes, self._network.threads, self._network.precision) != how:
+            self._network = masked.MaskedModel(sizes, self.params, threads, precision)
         return self._network

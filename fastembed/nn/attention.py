@@ -40,6 +40,7 @@ BACKWARD_VECTORS = (  # in the order of the Stack's field of that name
     "attention.qkv.bias",
     "inner.bias",
 )
+PRECISIONS = ("float32", "bfloat16")
 EMBEDDINGS = ("embeddings.words", "embeddings.positions", "embeddings.segments")
 
 
@@ -101,6 +102,8 @@ class Encoder:
     sizes : EncoderSizes
     params : Params with the names and shapes of ``shapes(sizes)``, and perhaps others; None means new ones, all 0.
     threads : worker threads; the result does not depend on it.
+    precision : of the numbers that the layers' matrix products take where no ``backward`` is to follow: "float32", or
+        "bfloat16", of 8 bits, rounded to the nearest. Sums, attention, LayerNorm and activations stay float32.
 
     >>> sizes = EncoderSizes(vocab=10, positions=8, segments=2, width=6, layers=2, heads=2, inner=12)
     >>> encoder = Encoder(sizes)
@@ -112,8 +115,10 @@ class Encoder:
     >>> encoder.backward(tape, np.ones((5, 6), np.float32), grads)
     """
 
-    def __init__(self, sizes, params=None, threads=1):
-        self.sizes, self.threads = sizes, threads
+    def __init__(self, sizes, params=None, threads=1, precision="float32"):
+        if precision not in PRECISIONS or (precision == "bfloat16" and sizes.dtype != np.float32):
+            raise ParameterError(f"precision={precision!r}: it must be 'float32', or 'bfloat16' for float32 parameters")
+        self.sizes, self.threads, self.rounded = sizes, threads, precision == "bfloat16"
         self.params = Params(self.shapes(sizes), sizes.dtype) if params is None else params
         self._panels, self._store = {}, {}
 
@@ -173,14 +178,14 @@ class Encoder:
         drops = (0, 0.0, 0.0)
         if random is not None:
             drops = (int(random.integers(1 << 63)), sizes.dropout, sizes.attention_dropout)
-        size = np.dtype(sizes.dtype).itemsize
-        stack = attention.Stack(sizes.batch(tokens), size, sizes.activation, sizes.epsilon, drops)
+        size, rounded = np.dtype(sizes.dtype).itemsize, self.rounded and not keep
+        stack = attention.Stack(sizes.batch(tokens), size, sizes.activation, sizes.epsilon, drops, rounded)
         if tokens:
             blocks, cut = blocks_for(offsets, self.threads)
             stack.hold(**dict(zip(("ids", "offsets", "segments"), batch, strict=True)), blocks=blocks, x=states[0])
             stack.hold(turns=np.zeros(len(blocks), np.int64) if cut else None)
             self._hold_layers(stack, states, loan, keep, 2 if cut else 1)
-            stack.hold(room=loan("room", min(self.threads, len(blocks)), self._room(blocks, offsets)))
+            stack.hold(room=loan("room", min(self.threads, len(blocks)), self._room(blocks, offsets, rounded)))
             parallel.share(stack.forward, len(blocks), self.threads)
         if keep:
             return states, Tape(stack, batch, loan)
@@ -212,7 +217,7 @@ class Encoder:
         widths |= {"top": width, "top_stats": 2}
         if keep:
             stack.hold(sums=loan("sums", tokens, width), stats=loan("stats", tokens, 2))
-        for layer, matrices in enumerate(self._packed(turn=False, anew=keep)):
+        for layer, matrices in enumerate(self._packed(False, keep, self.rounded and not keep)):
             number = layer if keep else layer % places
             stack.hold_layer(layer, heads=loan(f"{number}.heads", tokens, 3 * width), **matrices)
             stack.hold_layer(layer, x=states[layer], y=states[layer + 1])
@@ -221,33 +226,34 @@ class Encoder:
                 arrays = {name: loan(f"{layer}.{name}", tokens, n) for name, n in widths.items()}
                 stack.hold_layer(layer, logs=loan(f"{layer}.logs", sizes.heads, tokens), **arrays)
 
-    def _room(self, blocks, offsets):
+    def _room(self, blocks, offsets, rounded=False):
         """Numbers that a worker needs."""
         rows, longest = (blocks[:, 1] - blocks[:, 0]).max(), np.diff(offsets).max()
-        return attention.room_needed(self.sizes.batch(0), rows, longest)
+        return attention.room_needed(self.sizes.batch(0), rows, longest, rounded)
 
-    def _packed(self, turn, anew):
+    def _packed(self, turn, anew, rounded=False):
         """The matrices of each layer, or their transposes, as panels, by the names of the Stack: those of the call
         before or, if ``anew`` or if the kernels have changed since, new ones in their memory."""
-        isa, panels = self._panels.get(turn, (None, None))
+        isa, panels = self._panels.get((turn, rounded), (None, None))
         if anew or isa != simd.active():
             places = [(layer, name) for layer in range(self.sizes.layers) for name in MATRICES]
             weights = [self.params[f"{layer}.{MATRICES[name]}"] for layer, name in places]
             shapes = [matrix.shape[:: -1 if turn else 1] for matrix in weights]
-            ends = np.cumsum([attention.panels_size(*shape, weights[0].itemsize) for shape in shapes])
-            loan = Loan(self._store, self.sizes.dtype)
-            flat = loan(f"panels.{turn}", ends[-1])  # in the order of their use: a product fetches the next one's
+            steps = 2 if rounded else 1  # numbers of the depth that share a place
+            sizes = [attention.panels_size(-(-k // steps), columns, weights[0].itemsize) for k, columns in shapes]
+            loan, ends = Loan(self._store, self.sizes.dtype), np.cumsum(sizes)
+            flat = loan(f"panels.{turn}.{rounded}", ends[-1])  # in order of use: a product fetches the next one's
             parts = np.split(flat, ends[:-1])
 
             def work(job, _):
                 while (number := job.take()) >= 0:
                     matrix = weights[number]
-                    recurrent.panels(matrix, 0, matrix.shape[1], turn, lambda count: parts[number])
+                    recurrent.panels(matrix, 0, matrix.shape[1], turn, lambda count: parts[number], rounded)
 
             parallel.share(work, len(places), self.threads)
             loan.give_back()
             panels = [dict(zip(MATRICES, parts[k:], strict=False)) for k in range(0, len(parts), len(MATRICES))]
-            self._panels[turn] = simd.active(), panels
+            self._panels[turn, rounded] = simd.active(), panels
         return panels
 
     def repack(self):
@@ -286,7 +292,7 @@ class Encoder:
                 if name not in EMBEDDINGS:
                     grads[name][:] = 0
         loan.give_back()
-        self._panels.pop(False, None)
+        self.repack()
 
     def _backward_layers(self, stack, loan, gradient, offsets, grads):
         """Sets all gradients but the embeddings'; returns that of their sums (N, D)."""
@@ -301,7 +307,7 @@ class Encoder:
         stack.hold(output_flow=output if stack.drops else middle)
         stack.hold(inner_flow=loan("inner_flow", tokens, sizes.inner), heads_flow=loan("heads_flow", tokens, 3 * width))
         stack.hold(room=loan("room.back", min(self.threads, len(blocks)), self._room(blocks, offsets)))
-        packed = self._packed(turn=True, anew=True)
+        packed = self._packed(True, True)
         for layer in reversed(range(sizes.layers)):
             stack.hold(flow=flow, below=below, outer_flow=outer if stack.drops else flow)
             stack.hold_layer(layer, **packed[layer])

@@ -95,11 +95,12 @@ class MaskedModel:
     ----------
     sizes : EncoderSizes
     params : Params of ``shapes``; without its heads the network only gives states.
+    precision : of the encoder's products where nothing is learnt, see Encoder.
     """
 
-    def __init__(self, sizes, params, threads=1):
-        self.sizes, self.params, self.threads = sizes, params, threads
-        self.encoder = Encoder(sizes, params, threads)
+    def __init__(self, sizes, params, threads=1, precision="float32"):
+        self.sizes, self.params, self.threads, self.precision = sizes, params, threads, precision
+        self.encoder = Encoder(sizes, params, threads, precision)
         self.head = Transform(params, activation=sizes.activation, epsilon=sizes.epsilon)
         self.softmax = Softmax(params, ("embeddings.words", "output.bias"), threads)
         self.grads = None
