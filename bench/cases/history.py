@@ -17,13 +17,15 @@ COLUMNS = [
     Column("simlex", "SimLex-999", "score"),
     Column("pos", "POS", "score"),
     Column("sense", "senses", "score"),
+    Column("sense_both", "both", "score"),
     Column("opinion", "opinions", "score"),
     Column("seconds", "training", "seconds"),
 ]
 NOTES = [
     "POS: UD English-EWT, a linear layer on static vectors of the word and its two neighbours, or on the mix of layers",
     "senses: CoarseWSD-20, nearest centroid, 50 sentences a word; static: mean of 10 words on each side; contextual:",
-    "the word's last layer; opinions: sentence polarity, logistic regression on the mean vector, or on the words",
+    "the word's last layer; both: that, at half length, beside SkipGram's mean around it",
+    "opinions: sentence polarity, logistic regression on the mean vector, or on the words",
 ]
 
 

@@ -87,18 +87,29 @@ def _static(job, model):
     figures["pos"], _ = _tagged(WordWindows(wv, 1), job)
     words = WordWindows(wv)
     figures["opinion"] = _opinion(lambda texts: [_mean(states[0]) for states in words.word_states(texts)], job)
+    return figures | {"sense": _senses(_neighbours(wv), job)}
+
+
+def _neighbours(wv):
+    """A function (sentences, places) -> the mean of the static vectors around each place."""
+    from fastembed.models.contextual import WordWindows
+
+    words = WordWindows(wv)
 
     def context(sentences, places):
         rows = words.word_states(sentences)
         return np.stack([_mean(_around(states[0], place)) for states, place in zip(rows, places, strict=True)])
 
-    return figures | {"sense": _senses(context, job)}
+    return context
+
+
+def _unit(rows):
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
 
 
 def _mean(rows):
     """The mean of the rows that are not zeros, at length 1: unknown words say nothing."""
-    known = rows[np.abs(rows).sum(1) > 0]
-    known = known / np.maximum(np.linalg.norm(known, axis=1, keepdims=True), 1e-30)
+    known = _unit(rows[np.abs(rows).sum(1) > 0])
     return known.mean(0) if len(known) else np.zeros(rows.shape[1], rows.dtype)
 
 
@@ -124,6 +135,8 @@ class Kept:
 
 
 def _contextual(job, model):
+    import fastembed as fe
+
     model = Kept(model)
     score, weights = _tagged(model, job)
     figures = {"pos": score, "weights": weights, "pos_average": _tagged(model, job, "average")[0]}
@@ -140,7 +153,16 @@ def _contextual(job, model):
         rows = model.word_states(sentences)
         return np.stack([states[-1, place] for states, place in zip(rows, places, strict=True)])
 
-    return figures | {"sense": _senses(target, job)}
+    figures["sense"] = _senses(target, job)
+    static = Path(job["models"], "skipgram.fe")
+    if static.exists():
+        context = _neighbours(fe.load(static).wv)
+
+        def both(sentences, places):  # the word itself at half the length of what is around it
+            return np.hstack([_unit(target(sentences, places)) / 2, _unit(context(sentences, places))])
+
+        figures["sense_both"] = _senses(both, job)
+    return figures
 
 
 # -- tasks

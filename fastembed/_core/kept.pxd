@@ -4,6 +4,13 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from fastembed._core.random cimport fe_rng, fe_rng_at
 
+cdef extern from "fe.h" nogil:
+    void prefetch "FE_PREFETCH" (const void *address)
+
+
+cdef enum:
+    GATES_AHEAD = 16   # tokens whose gates are fetched before they are asked: a large vocabulary's are in no near cache
+
 
 cdef struct Gate:
     uint32_t keep      # a token stays if its 32 random bits are below keep; 0 is never, all ones always
@@ -60,6 +67,7 @@ cdef inline void keep_sentence(const Text *text, int64_t sentence, int64_t begin
     if found:
         kept.begin = n
     while p < end:
+        prefetch(text.gates + text.ids[min(p + GATES_AHEAD, end - 1)])
         kept.rows[n] = text.gates[text.ids[p]].row
         n += stays(text, p)
         p += 1
