@@ -3,8 +3,8 @@
  * An n-gram is found by its context, which the word before has found, and its last word: both together are 64 bits, and
  * a slot that holds them is certain. The slots of a line of the cache make a bucket, so that one line is fetched for
  * most n-grams, whether they exist or not. Only those are fetched whose context and, in a closed model, whose suffix
- * exist. Two halves of a block of words go through the orders by turns: with every n-gram of one half that is looked at,
- * the line of one of the other half's is asked for, so that neither the memory nor the processor waits for the other.
+ * exist. Two halves of a block of words go through the orders by turns: with every n-gram of one half that is looked
+ * at, the line of one of the other half's is asked for, so that the memory and the processor work at the same time.
  */
 #include "hash.h"
 #include "ngrams.h"
@@ -148,7 +148,7 @@ typedef struct wanted {
     int n;
     uint8_t words[HALF];
     uint64_t keys[HALF];
-    const fe_lm_slot *homes[HALF]; /* buckets; whatever lies behind the first n can be asked for as well */
+    const fe_lm_slot *homes[HALF]; /* buckets; behind the first n others, for as many as there are words */
 } wanted;
 
 FE_INLINE void unigrams(scan *s, int first, int last, const wanted *next)
@@ -259,6 +259,9 @@ static int fill(const fe_lm *lm, source *from, int32_t *words)
 static void block(scan *s, wanted half[2])
 {
     const int order = s->lm->order, middle = (s->n + 1) / 2, bounds[3] = {0, middle, s->n};
+    for (int k = 0; k < middle; k++)
+        half[0].homes[k] = half[1].homes[k] = (const fe_lm_slot *)s->lm->nodes[1]; /* at hand */
+    half[0].n = half[1].n = 0;
     for (int k = 1; k <= order; k++)
         for (int h = 0; h < 2; h++) {
             if (k == 1)
@@ -284,8 +287,6 @@ static void score(const fe_lm *lm, source *from, double *out)
         s.slot[k][0] = FE_NONE;
         s.backoff[k][0] = 0;
     }
-    for (int k = 0; k < 2 * HALF; k++)
-        half[k / HALF].homes[k % HALF] = (const fe_lm_slot *)lm->nodes[1]; /* at hand */
     while ((s.n = fill(lm, from, s.words))) {
         block(&s, half);
         for (int i = 0; i < s.n; i++) {
