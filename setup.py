@@ -38,6 +38,7 @@ MODULES = {
     "optim": [],
     "softmax": [],
     "dense": [],
+    "repeats": [],
     "tree": [],
     "attention": [],
 }

@@ -2,9 +2,9 @@
  *
  * An n-gram is found by its context, which the word before has found, and its last word: both together are 64 bits, and
  * a slot that holds them is certain. The slots of a line of the cache make a bucket, so that one line is fetched for
- * most n-grams, whether they exist or not. A block of words goes through the orders together: the lines of all its
- * n-grams of one order are on their way before the first is looked at, and only those are fetched whose context and,
- * in a closed model, whose suffix exist.
+ * most n-grams, whether they exist or not. Only those are fetched whose context and, in a closed model, whose suffix
+ * exist. Two halves of a block of words go through the orders by turns: with every n-gram of one half that is looked
+ * at, the line of one of the other half's is asked for, so that the memory and the processor work at the same time.
  */
 #include "hash.h"
 #include "ngrams.h"
@@ -71,15 +71,27 @@ void fe_lm_index(const fe_lm *lm, int order, const uint32_t *contexts, fe_lm_slo
     }
 }
 
+/* One bit for each slot of a bucket that holds the n-gram. */
+FE_INLINE unsigned hits(const fe_lm_slot *home, uint64_t key)
+{
+    unsigned found = 0;
+    for (unsigned k = 0; k < FE_LM_BUCKET; k++)
+        found |= (unsigned)(key_at(&home[k]) == key) << k;
+    return found;
+}
+
+FE_INLINE int is_full(const fe_lm_slot *home)
+{
+    return home[FE_LM_BUCKET - 1].context != FE_NONE;
+}
+
 /* The slot of an n-gram in a bucket; FE_NONE if it is nowhere; UNSURE if the bucket is full of others. */
 FE_INLINE uint64_t look(const fe_lm *lm, int order, uint64_t key, uint64_t first)
 {
-    const fe_lm_slot *at = &lm->slots[order][first];
-    unsigned hits = 0;
-    for (unsigned k = 0; k < FE_LM_BUCKET; k++)
-        hits |= (unsigned)(key_at(&at[k]) == key) << k;
-    const uint64_t missing = at[FE_LM_BUCKET - 1].context == FE_NONE ? FE_NONE : UNSURE;
-    return hits ? first + (unsigned)fe_lowest(hits | 1u << FE_LM_BUCKET) : missing;
+    const fe_lm_slot *home = &lm->slots[order][first];
+    const unsigned found = hits(home, key);
+    const uint64_t missing = is_full(home) ? UNSURE : FE_NONE;
+    return found ? first + (unsigned)fe_lowest(found | 1u << FE_LM_BUCKET) : missing;
 }
 
 FE_INLINE uint64_t next_bucket(const fe_lm *lm, int order, uint64_t first)
@@ -136,9 +148,10 @@ typedef struct wanted {
     int n;
     uint8_t words[HALF];
     uint64_t keys[HALF];
+    const fe_lm_slot *homes[HALF]; /* buckets; behind the first n others, for as many as there are words */
 } wanted;
 
-FE_INLINE void unigrams(scan *s, int first, int last)
+FE_INLINE void unigrams(scan *s, int first, int last, const wanted *next)
 {
     const fe_lm *lm = s->lm;
     for (int i = first; i < last; i++) {
@@ -147,10 +160,11 @@ FE_INLINE void unigrams(scan *s, int first, int last)
         s->slot[1][i + 1] = (uint32_t)s->words[i];
         s->backoff[1][i + 1] = leaf ? (float)lm->nothing : node->backoff;
         s->sum[i] = node->prob;
+        FE_PREFETCH(next->homes[i - first]);
     }
 }
 
-/* Fetch the n-grams of one order whose context and, in a closed model, whose suffix exist. */
+/* Want the n-grams of one order whose context and, in a closed model, whose suffix exist. */
 FE_INLINE void want(const scan *s, int order, int first, int last, wanted *to)
 {
     const fe_lm *lm = s->lm;
@@ -162,39 +176,45 @@ FE_INLINE void want(const scan *s, int order, int first, int last, wanted *to)
         to->n += (contexts[i] != FE_NONE) & ((suffixes[i] != FE_NONE) | !lm->closed) & (s->words[i] != FE_BOS);
     }
     for (int k = 0; k < to->n; k++)
-        FE_PREFETCH(&lm->slots[order][bucket(lm, order, to->keys[k])]);
+        to->homes[k] = &lm->slots[order][bucket(lm, order, to->keys[k])];
 }
 
-FE_INLINE void take(scan *s, int order, int i, uint64_t at)
+FE_INLINE void take(scan *s, int order, int i, const fe_lm_slot *slot)
 {
-    const fe_lm_slot *slot = &s->lm->slots[order][at == FE_NONE ? 0 : at];
-    s->slot[order][i + 1] = (uint32_t)at;
-    s->backoff[order][i + 1] = at == FE_NONE ? 0 : slot->backoff;
-    s->sum[i] = at == FE_NONE ? s->sum[i] : slot->prob;
+    s->slot[order][i + 1] = (uint32_t)(slot - s->lm->slots[order]);
+    s->backoff[order][i + 1] = slot->backoff;
+    s->sum[i] = slot->prob;
 }
 
-/* The n-grams of one order: what they add, and their slots. */
-FE_INLINE void ngrams(scan *s, int order, int first, int last, const wanted *from)
+/* The n-grams of one order: what they add, and their slots. The lines of `next` are asked for meanwhile. */
+FE_INLINE void ngrams(scan *s, int order, const int bounds[2], const wanted *from, const wanted *next)
 {
-    const fe_lm *lm = s->lm;
+    const fe_lm_slot *slots = s->lm->slots[order];
     uint8_t late[HALF];
-    int waiting = 0;
-    for (int i = first; i < last; i++) {
+    int k = 0, waiting = 0;
+    for (int i = bounds[0]; i < bounds[1]; i++) {
         s->slot[order][i + 1] = FE_NONE;
         s->backoff[order][i + 1] = 0;
         s->sum[i] += s->backoff[order - 1][i];
     }
-    for (int k = 0; k < from->n; k++) {
-        const uint64_t home = bucket(lm, order, from->keys[k]), at = look(lm, order, from->keys[k], home);
-        if (FE_LIKELY(at != UNSURE)) {
-            take(s, order, from->words[k], at);
-        } else {
-            FE_PREFETCH(&lm->slots[order][next_bucket(lm, order, home)]);
+    for (; k < from->n; k++) {
+        const fe_lm_slot *home = from->homes[k];
+        const unsigned found = hits(home, from->keys[k]);
+        FE_PREFETCH(next->homes[k]);
+        if (found) {
+            take(s, order, from->words[k], home + fe_lowest(found));
+        } else if (FE_UNLIKELY(is_full(home))) {
+            FE_PREFETCH(&slots[next_bucket(s->lm, order, (uint64_t)(home - slots))]);
             late[waiting++] = (uint8_t)k;
         }
     }
-    for (int j = 0; j < waiting; j++)
-        take(s, order, from->words[late[j]], look_on(lm, order, from->keys[late[j]]));
+    for (; k < next->n; k++)
+        FE_PREFETCH(next->homes[k]);
+    for (int j = 0; j < waiting; j++) {
+        const uint64_t at = look_on(s->lm, order, from->keys[late[j]]);
+        if (at != FE_NONE)
+            take(s, order, from->words[late[j]], &slots[at]);
+    }
 }
 
 /* The context alone decides, as long as it may be: its longest n-gram, or its share for all others. */
@@ -235,6 +255,27 @@ static int fill(const fe_lm *lm, source *from, int32_t *words)
     return n;
 }
 
+/* All orders of the words of a block. */
+static void block(scan *s, wanted half[2])
+{
+    const int order = s->lm->order, middle = (s->n + 1) / 2, bounds[3] = {0, middle, s->n};
+    for (int k = 0; k < middle; k++)
+        half[0].homes[k] = half[1].homes[k] = (const fe_lm_slot *)s->lm->nodes[1]; /* at hand */
+    half[0].n = half[1].n = 0;
+    for (int k = 1; k <= order; k++)
+        for (int h = 0; h < 2; h++) {
+            if (k == 1)
+                unigrams(s, bounds[h], bounds[h + 1], &half[!h]);
+            else
+                ngrams(s, k, &bounds[h], &half[h], &half[!h]);
+            half[h].n = 0;
+            if (k < order)
+                want(s, k + 1, bounds[h], bounds[h + 1], &half[h]);
+        }
+    if (s->lm->additive)
+        decide(s);
+}
+
 /* Natural logarithms of all words but, of sentences, the <s>. */
 static void score(const fe_lm *lm, source *from, double *out)
 {
@@ -247,18 +288,7 @@ static void score(const fe_lm *lm, source *from, double *out)
         s.backoff[k][0] = 0;
     }
     while ((s.n = fill(lm, from, s.words))) {
-        const int halves = s.n > HALF ? 2 : 1, bounds[3] = {0, halves == 1 ? s.n : HALF, s.n};
-        for (int order = 1; order <= lm->order; order++)
-            for (int h = 0; h < halves; h++) {
-                if (order == 1)
-                    unigrams(&s, bounds[h], bounds[h + 1]);
-                else
-                    ngrams(&s, order, bounds[h], bounds[h + 1], &half[h]);
-                if (order < lm->order)
-                    want(&s, order + 1, bounds[h], bounds[h + 1], &half[h]);
-            }
-        if (lm->additive)
-            decide(&s);
+        block(&s, half);
         for (int i = 0; i < s.n; i++) {
             *out = s.words[i] == FE_BOS ? 0 : s.sum[i] * LN10;
             out += !from->offsets || s.words[i] != FE_BOS;

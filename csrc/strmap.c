@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #define FIRST_BITS 12
+#define AHEAD 16 /* tokens */
 
 FE_INLINE uint64_t place(const fe_strmap *map, uint64_t hash)
 {
@@ -143,28 +144,29 @@ fe_status fe_strmap_add(fe_strmap *map, const fe_token *token, int64_t count, in
     return FE_OK;
 }
 
-/* The likely ids of tokens (n,), -1 for a word that is not there; the records that decide are on their way, to be
- * counted in or, by several threads, only read. */
-FE_INLINE void guess(const fe_strmap *map, const fe_token *tokens, int n, int counted, int32_t *ids)
+/* The id of the first word with this half of the hash, -1 if there is none: likely the token's. */
+FE_INLINE int32_t likely(const fe_strmap *map, const fe_token *token)
 {
-    for (int k = 0; k < n; k++)
-        FE_PREFETCH(&map->slots[place(map, tokens[k].hash)]);
-    for (int k = 0; k < n; k++) {
-        uint64_t at = place(map, tokens[k].hash);
-        while (map->slots[at].id1 && map->slots[at].tag != (uint32_t)tokens[k].hash)
-            at = next(map, at);
-        ids[k] = (int32_t)map->slots[at].id1 - 1;
-        const fe_word *word = &map->words[ids[k] < 0 ? 0 : ids[k]];
-        if (counted)
-            FE_PREFETCH_WRITE(word);
-        else
-            FE_PREFETCH(word);
-    }
+    uint64_t at = place(map, token->hash);
+    while (map->slots[at].id1 && map->slots[at].tag != (uint32_t)token->hash)
+        at = next(map, at);
+    return (int32_t)map->slots[at].id1 - 1;
+}
+
+/* The record that decides whether it is. */
+FE_INLINE const fe_word *record(const fe_strmap *map, int32_t id)
+{
+    return &map->words[id < 0 ? 0 : id];
 }
 
 fe_status fe_strmap_count(fe_strmap *map, const fe_token *tokens, int n, int32_t *ids)
 {
-    guess(map, tokens, n, 1, ids);
+    for (int k = 0; k < n; k++)
+        FE_PREFETCH(&map->slots[place(map, tokens[k].hash)]);
+    for (int k = 0; k < n; k++) {
+        ids[k] = likely(map, &tokens[k]);
+        FE_PREFETCH_WRITE(record(map, ids[k]));
+    }
     for (int k = 0; k < n; k++) {
         if (FE_LIKELY(ids[k] >= 0 && same(map, &map->words[ids[k]], &tokens[k]))) {
             map->words[ids[k]].count++;
@@ -177,16 +179,29 @@ fe_status fe_strmap_count(fe_strmap *map, const fe_token *tokens, int n, int32_t
     return FE_OK;
 }
 
+/* The id of a token whose half of the hash another word has as well, which came first; -1 if there is none. */
+static int32_t search(const fe_strmap *map, const fe_token *token)
+{
+    uint64_t at = place(map, token->hash);
+    while (map->slots[at].id1 && !same(map, &map->words[map->slots[at].id1 - 1], token))
+        at = next(map, at);
+    return (int32_t)map->slots[at].id1 - 1;
+}
+
+/* While a slot is asked for, that of AHEAD tokens before is there to be looked at, and the record of the one AHEAD
+ * before that. */
 void fe_strmap_find(const fe_strmap *map, const fe_token *tokens, int n, int32_t *ids)
 {
-    guess(map, tokens, n, 0, ids);
-    for (int k = 0; k < n; k++) {
-        if (FE_LIKELY(ids[k] < 0 || same(map, &map->words[ids[k]], &tokens[k])))
-            continue;
-        uint64_t at = place(map, tokens[k].hash); /* another word with the same half of the hash came first */
-        while (map->slots[at].id1 && !same(map, &map->words[map->slots[at].id1 - 1], &tokens[k]))
-            at = next(map, at);
-        ids[k] = (int32_t)map->slots[at].id1 - 1;
+    for (int k = 0; k < n + 2 * AHEAD; k++) {
+        const int second = k - AHEAD, third = second - AHEAD;
+        if (k < n)
+            FE_PREFETCH(&map->slots[place(map, tokens[k].hash)]);
+        if (second >= 0 && second < n) {
+            ids[second] = likely(map, &tokens[second]);
+            FE_PREFETCH(record(map, ids[second]));
+        }
+        if (third >= 0 && FE_UNLIKELY(ids[third] >= 0 && !same(map, &map->words[ids[third]], &tokens[third])))
+            ids[third] = search(map, &tokens[third]);
     }
 }
 

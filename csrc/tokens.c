@@ -6,7 +6,9 @@
 #endif
 
 #define WINDOW 4096 /* bytes of text whose word boundaries are found at a time */
-#define BATCH 32    /* words that are looked up at a time */
+#define BATCH 32    /* words that are looked up at a time, and counted */
+#define TEXTS 4     /* texts that are asked for before they are cut */
+#define SEARCH 256  /* words that are looked up at a time in a map that stays as it is */
 
 FE_INLINE int separates(uint8_t byte, fe_separators separators)
 {
@@ -171,15 +173,29 @@ fe_status fe_encode(fe_strmap *map, uint8_t *text, int64_t bytes, fe_separators 
     return encode(map, text, bytes + 1, FE_LISTS, limit, ids, ends, result);
 }
 
-int64_t fe_find_words(const fe_strmap *map, uint8_t *text, int64_t bytes, int32_t *ids)
+/* Words on their way into the map. */
+typedef struct search {
+    const fe_strmap *map;
+    int32_t *ids; /* of all words so far, but for those that wait */
+    int64_t words;
+    int waiting;
+    fe_token tokens[SEARCH];
+} search;
+
+FE_INLINE void look_up_all(search *s)
 {
-    fe_token batch[BATCH];
-    int n = 0, inside = 0;
-    int64_t found = 0, start = 0;
+    fe_strmap_find(s->map, s->tokens, s->waiting, s->ids + s->words - s->waiting);
+    s->waiting = 0;
+}
+
+/* Take in the words of one text (bytes,); its copy, behind which there is room, is where they are cut. */
+FE_INLINE void cut(search *s, const uint8_t *text, const uint8_t *copy, int64_t bytes)
+{
+    int64_t start = 0;
     uint64_t gap = 1;
-    memset(text + bytes, ' ', FE_TEXT_PAD);
+    int inside = 0;
     for (int64_t at = 0; at <= bytes; at += 64) {
-        const uint64_t gaps = find_marks(text + at, FE_TEXT).gaps;
+        const uint64_t gaps = find_marks(copy + at, FE_TEXT).gaps;
         uint64_t edges = gaps ^ (gaps << 1 | gap);
         for (gap = gaps >> 63; edges; edges &= edges - 1) {
             const int64_t edge = at + fe_lowest(edges);
@@ -188,16 +204,42 @@ int64_t fe_find_words(const fe_strmap *map, uint8_t *text, int64_t bytes, int32_
                 start = edge;
                 continue;
             }
-            batch[n++] = fe_token_padded(map, text + start, edge - start);
-            if (n == BATCH) {
-                fe_strmap_find(map, batch, n, ids + found);
-                found += n;
-                n = 0;
-            }
+            fe_token *token = &s->tokens[s->waiting++];
+            *token = fe_token_padded(s->map, copy + start, edge - start);
+            token->at = text + start;
+            s->words++;
+            if (s->waiting == SEARCH)
+                look_up_all(s);
         }
     }
-    fe_strmap_find(map, batch, n, ids + found);
-    return found + n;
+}
+
+/* The first lines of a text; those behind them follow by themselves. */
+FE_INLINE void fetch(const fe_texts *texts, int64_t k)
+{
+    const int64_t bytes = texts->ends[k + 1] - texts->ends[k];
+    for (int64_t at = 0; at < bytes && at < 256; at += 64)
+        FE_PREFETCH((const uint8_t *)(intptr_t)texts->at[k] + at);
+}
+
+int64_t fe_find_words(const fe_strmap *map, const fe_texts *texts, uint8_t *room, int32_t *ids, int64_t *counts)
+{
+    search s; /* large: only what is needed is written */
+    s.map = map;
+    s.ids = ids;
+    s.words = s.waiting = 0;
+    for (int64_t k = texts->first; k < texts->last; k++) {
+        const uint8_t *text = (const uint8_t *)(intptr_t)texts->at[k];
+        const int64_t bytes = texts->ends[k + 1] - texts->ends[k], before = s.words;
+        if (k + TEXTS < texts->last)
+            fetch(texts, k + TEXTS);
+        memcpy(room, text, (size_t)bytes);
+        memset(room + bytes, ' ', FE_TEXT_PAD);
+        cut(&s, text, room, bytes);
+        counts[k - texts->first] = s.words - before;
+    }
+    look_up_all(&s);
+    return s.words;
 }
 
 int64_t fe_last_separator(const uint8_t *text, int64_t bytes, fe_separators separators)

@@ -23,9 +23,16 @@ typedef struct fe_encoded {
 fe_status fe_encode(fe_strmap *map, uint8_t *text, int64_t bytes, fe_separators separators, int64_t limit, int32_t *ids,
                     int32_t *ends, fe_encoded *result);
 
-/* Words of text (bytes,) between white space, looked up: ids (bytes/2 + 1,), -1 for unknown ones; returns how many.
- * FE_TEXT_PAD bytes behind the text are overwritten. Threads can share the map. */
-int64_t fe_find_words(const fe_strmap *map, uint8_t *text, int64_t bytes, int32_t *ids);
+/* Texts [first, last) of those that lie anywhere: text k has ends[k + 1] - ends[k] bytes from the address at[k] on. */
+typedef struct fe_texts {
+    const int64_t *at, *ends;
+    int64_t first, last;
+} fe_texts;
+
+/* Words of texts between white space, looked up: ids, -1 for unknown ones, of text after text; counts (last - first,)
+ * says how many words each has. Returns how many there are: of a text half as many as bytes, and one more, at most. In
+ * `room` is room for the longest text and FE_TEXT_PAD. Threads can share the map. */
+int64_t fe_find_words(const fe_strmap *map, const fe_texts *texts, uint8_t *room, int32_t *ids, int64_t *counts);
 
 /* Index of the last / first separator, or -1. */
 int64_t fe_last_separator(const uint8_t *text, int64_t bytes, fe_separators separators);

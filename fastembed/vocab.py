@@ -70,10 +70,8 @@ class Vocab:
         begins in them: offsets (S + 1,) int64. The vocabulary must have no word twice.
         """
         texts = Texts(texts)
-        ends = texts.ends
-        lengths, chunks = np.diff(ends), max(1, min(len(ends) - 1, int(ends[-1]) // _BLOCK))
-        bounds = np.searchsorted(ends, np.linspace(0, ends[-1], chunks + 1)[1:-1])
-        bounds = np.concatenate([[0], bounds, [len(lengths)]]).astype(np.int64)
+        ends, bounds = texts.ends, texts.bounds(_BLOCK)
+        lengths, chunks = np.diff(ends), len(bounds) - 1
         threads = min(parallel.check_threads(threads), chunks)
         scratch = np.empty((threads, int(lengths.max(initial=0)) + PAD), np.uint8)
         ids, counts = np.empty(int(ends[-1]) // 2 + len(ends), np.int32), np.zeros(len(lengths), np.int64)
@@ -84,7 +82,7 @@ class Vocab:
         parallel.share(work, chunks, threads)
         offsets = np.concatenate([[0], np.cumsum(counts)])
         found = np.empty(int(offsets[-1]), np.int32)
-        compact(ids, ends, offsets, found)
+        compact(ids, ends, bounds, offsets, found)
         return found, offsets
 
     @property

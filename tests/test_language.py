@@ -96,6 +96,8 @@ def test_many_sentences_are_scored_as_few_are(model):
     lists = [sentence.split() for sentence in sentences]
     assert model.scores(lists) == pytest.approx(model.scores(sentences))
     assert model.scores(["", " "] * 50) == pytest.approx([model.score("")] * 100)
+    assert model.scores(["a b", ["a", "b"], iter("ab")]) == pytest.approx([model.score("a b")] * 3)
+    assert model.scores(iter(sentences)) == pytest.approx(model.scores(sentences))
 
 
 def test_blocks_change_nothing(model, monkeypatch):

@@ -8,6 +8,7 @@ from fastembed.nn import SGD, AdaGrad, Adam, Params
 from fastembed.nn.batches import Windows
 from fastembed.nn.layers import dropout_mask, grouped
 from fastembed.nn.optim import Guard, clip_scale, norm
+from fastembed.nn.repeats import Repeats
 
 SHAPES = {"a": (3, 5), "b": (7,), "c": (40_000,)}
 
@@ -135,6 +136,20 @@ def test_adagrad_may_start_with_a_sum():
 def test_grouped():
     unique, order, bounds = grouped(np.int32([7, 3, 7, 5]))
     assert unique.tolist() == [3, 5, 7] and order.tolist() == [1, 3, 0, 2] and bounds.tolist() == [0, 1, 2, 4]
+
+
+def test_repeats_are_each_row_once():
+    ids, matrix = (
+        np.random.default_rng(0).integers(0, 9, (700, 3)).astype(np.int32),
+        np.random.default_rng(1).random((9, 4)),
+    )
+    found = Repeats(ids, matrix)
+    assert (found.rows[found.places.T] == matrix[ids]).all() and len(found.ids) == 27
+    for row in range(27):
+        column = np.searchsorted(found.starts, row, "right") - 1
+        members = found.members[found.bounds[row] : found.bounds[row + 1]]
+        assert members.tolist() == np.flatnonzero(ids[:, column] == found.ids[row]).tolist()
+    assert found.pieces[:, 1:].ravel().tolist() == [0, 9, 9, 18, 18, 27] and found.most == 9
 
 
 def test_dropout_keeps_the_mean():

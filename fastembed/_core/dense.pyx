@@ -75,7 +75,7 @@ def back_weights(Job job, floating[:, :] x, floating[:, :] gradient, floating[:,
                  part(weights_gradient, first, rows))
 
 
-def sum_rows(Job job, const int64_t[::1] bounds, const int64_t[::1] members, const floating[:, ::1] rows,
+def sum_rows(Job job, const int64_t[::1] bounds, const int64_t[::1] members, const floating[:, :] rows,
              floating[:, ::1] sums):
     """ROWS sums are a chunk.
 

@@ -20,10 +20,15 @@ cdef extern from "strmap.h" nogil:
 cdef extern from "tokens.h" nogil:
     enum:
         FE_TEXT_PAD
+    ctypedef struct fe_texts:
+        const int64_t *at
+        const int64_t *ends
+        int64_t first
+        int64_t last
 
 
 cdef class WordMap:
     cdef fe_strmap map
     cdef fe_status count(self, const fe_token *tokens, int n, int32_t *ids) noexcept nogil
     cdef void find(self, const fe_token *tokens, int n, int32_t *ids) noexcept nogil
-    cdef int64_t find_words(self, uint8_t *text, int64_t bytes, int32_t *ids) noexcept nogil
+    cdef int64_t find_words(self, const fe_texts *texts, uint8_t *room, int32_t *ids, int64_t *counts) noexcept nogil

@@ -31,7 +31,7 @@ cdef extern from "tokens.h" nogil:
         int64_t dropped
     fe_status fe_encode(fe_strmap *map, uint8_t *text, int64_t bytes, fe_separators separators, int64_t limit,
                         int32_t *ids, int32_t *ends, fe_encoded *result)
-    int64_t fe_find_words(const fe_strmap *map, uint8_t *text, int64_t bytes, int32_t *ids)
+    int64_t fe_find_words(const fe_strmap *map, const fe_texts *texts, uint8_t *room, int32_t *ids, int64_t *counts)
     int64_t fe_last_separator(const uint8_t *text, int64_t bytes, fe_separators separators)
     int64_t fe_first_separator(const uint8_t *text, int64_t bytes, fe_separators separators)
 
@@ -78,8 +78,8 @@ cdef class WordMap:
     cdef void find(self, const fe_token *tokens, int n, int32_t *ids) noexcept nogil:
         fe_strmap_find(&self.map, tokens, n, ids)
 
-    cdef int64_t find_words(self, uint8_t *text, int64_t bytes, int32_t *ids) noexcept nogil:
-        return fe_find_words(&self.map, text, bytes, ids)
+    cdef int64_t find_words(self, const fe_texts *texts, uint8_t *room, int32_t *ids, int64_t *counts) noexcept nogil:
+        return fe_find_words(&self.map, texts, room, ids, counts)
 
     def word(self, int64_t number):
         """The bytes of a word."""

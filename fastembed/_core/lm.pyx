@@ -4,11 +4,12 @@ Letters: V words of the vocabulary, N tokens, S sentences, C chunks.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
 
-from fastembed._core.encode cimport WordMap
+from fastembed._core.encode cimport FE_TEXT_PAD, WordMap, fe_texts
 from fastembed._core.job cimport Job, fe_job_add, fe_job_take
-from fastembed._core.texts cimport utf8
+from fastembed._core.texts cimport Texts, utf8
+
+import numpy as np
 
 
 cdef extern from "ngrams.h" nogil:
@@ -132,26 +133,56 @@ cdef class Model:
                 fe_job_add(&job.c, bounds[k + 1] - bounds[k])
                 k = fe_job_take(&job.c)
 
-    def text(self, WordMap words, str sentence):
-        """The natural logarithm of the probability of a sentence that white space divides, with its </s>.
+    def texts(self, Job job, Texts texts, WordMap words, const int64_t[::1] bounds, double[::1] out):
+        """The natural logarithms of the probabilities of sentences that white space divides, with their </s>.
 
-        words : of the vocabulary. None for a sentence that is too long to be scored this way.
+        words : of the vocabulary; bounds (C + 1,) : sentences before which a chunk begins  # in
+        out (S,)  # out
         """
+        cdef int64_t k, most = np.diff(texts.ends[bounds]).max(initial=0), sentences = np.diff(bounds).max(initial=0)
+        cdef uint8_t[::1] room = np.empty(np.diff(texts.ends).max(initial=0) + FE_TEXT_PAD, np.uint8)
+        cdef int32_t[::1] ids = np.empty(most // 2 + sentences, np.int32)
+        cdef double[::1] logs = np.empty(most // 2 + 2 * sentences)
+        cdef int64_t[::1] offsets = np.zeros(sentences + 1, np.int64)
+        with nogil:
+            k = fe_job_take(&job.c)
+            while k >= 0:
+                texts.find_words(words, &bounds[k], &room[0], &ids[0], &offsets[1])
+                self.sum(&ids[0], bounds[k + 1] - bounds[k], &offsets[0], &logs[0], &out[bounds[k]])
+                fe_job_add(&job.c, bounds[k + 1] - bounds[k])
+                k = fe_job_take(&job.c)
+
+    def text(self, WordMap words, str sentence):
+        """The same of one sentence; None if it is too long to be scored this way."""
         cdef uint8_t[ROOM] room
         cdef int32_t[FEW] ids
         cdef double[FEW] logs
         cdef int64_t[2] offsets
+        cdef int64_t[2] ends
+        cdef int64_t address
+        cdef fe_texts texts
         cdef const uint8_t *at = NULL
-        cdef int64_t k, length = 0
-        cdef double total = 0
-        _held = utf8(sentence, &at, &length)
-        if length > SHORT:
+        cdef double total
+        _held = utf8(sentence, &at, &ends[1])
+        if ends[1] > SHORT:
             return None
-        memcpy(room, at, length)
-        offsets[0], offsets[1] = 0, words.find_words(room, length, ids)
-        for k in range(offsets[1]):
-            ids[k] = ids[k] if ids[k] > FE_EOS else FE_UNK
-        fe_lm_sentences(&self.c, ids, offsets, 0, 1, logs)
-        for k in range(offsets[1] + 1):
-            total += logs[k]
+        address, ends[0], offsets[0] = <int64_t> at, 0, 0
+        texts.at, texts.ends, texts.first, texts.last = &address, ends, 0, 1
+        words.find_words(&texts, room, ids, &offsets[1])
+        self.sum(ids, 1, offsets, logs, &total)
         return total
+
+    cdef void sum(self, int32_t *ids, int64_t n, int64_t *offsets, double *logs, double *out) noexcept nogil:
+        """Sums of logarithms (n,) of sentences whose lengths are offsets[1 ..], which become offsets; -1 is <unk>."""
+        cdef int64_t s, k
+        for s in range(n):
+            offsets[s + 1] += offsets[s]
+        for k in range(offsets[n]):
+            ids[k] = ids[k] if ids[k] > FE_EOS else FE_UNK
+        fe_lm_sentences(&self.c, ids, offsets, 0, n, logs)
+        k = 0
+        for s in range(n):
+            out[s] = 0
+            while k <= offsets[s + 1] + s:
+                out[s] += logs[k]
+                k += 1

@@ -10,11 +10,13 @@ import numpy as np
 from .. import memory, parallel
 from .._core import lm, ngram
 from .._core.job import Job
+from .._core.texts import Texts
 from ..errors import FormatError
 from .language import BOS
 
 LN10 = float(np.log(10))
 _CHUNK = 4096  # words that a thread scores at once, at least
+_BYTES = 1 << 14  # of a text that a thread scores at once: their words fit into a near cache
 _BLOCK = 1 << 18  # n-grams that are handed out at once
 
 
@@ -76,6 +78,20 @@ class Backoff:
             core.sentences(job, bounds, ids, offsets, out)
         elif sentences:
             parallel.run(lambda job, _: core.sentences(job, bounds, ids, offsets, out), job, min(threads, chunks))
+        return out
+
+    def scores(self, texts, words, threads=1):
+        """The sums of those of sentences (S,), with their </s>.
+
+        texts : list of str, words between white space; words : of the vocabulary, a WordMap
+        """
+        core, texts, out = self.core, Texts(texts), np.empty(len(texts))
+        bounds = texts.bounds(_BYTES)
+        job = Job(len(bounds) - 1)
+        if len(bounds) == 2:  # a thread would cost more than the work
+            core.texts(job, texts, words, bounds, out)
+        elif len(bounds) > 2:
+            parallel.run(lambda job, _: core.texts(job, texts, words, bounds, out), job, min(threads, len(bounds) - 1))
         return out
 
     def after(self, context):

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from .._core.texts import plain
 from ..corpus import Corpus
 from ..errors import CorpusError, ParameterError
 from ..late import late
@@ -214,6 +215,12 @@ class LanguageModel(Tokenized):
         ids[(ids == BOS) | (ids == EOS)] = UNK
         return ids
 
+    def _texts(self, sentences):
+        """A list of sentences as a list of str whose words white space divides; None if it is something else."""
+        if self.tokenizer != "whitespace" or not isinstance(sentences, list) or not plain(sentences):
+            return None
+        return [text.lower() for text in sentences] if self.lowercase else sentences
+
     def _numbered(self, sentences):
         """(ids int32 (N,), offsets int64 (S + 1,)) of a Corpus or an iterable of sentences."""
         vocab = self._fitted(self.vocab)
@@ -223,8 +230,8 @@ class LanguageModel(Tokenized):
             encoded = sentences.encode()
             return numbers_of(vocab, encoded.vocab)[encoded.ids], encoded.offsets
         sentences = list(sentences)
-        if self.tokenizer == "whitespace" and all(type(sentence) is str for sentence in sentences):
-            texts = [text.lower() for text in sentences] if self.lowercase else sentences
+        texts = self._texts(sentences)
+        if texts is not None:
             ids, offsets = vocab.number(texts, getattr(self, "threads", None))
             ids[ids <= EOS] = UNK  # also -1
             return ids, offsets

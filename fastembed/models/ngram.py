@@ -163,6 +163,14 @@ class NGramLM(LanguageModel):
 
     score.__doc__ = LanguageModel.score.__doc__
 
+    def scores(self, sentences):
+        texts = None if self._model is None else self._texts(sentences)
+        if texts is None:
+            return super().scores(sentences)
+        return self._model.scores(texts, self.vocab.map, parallel.check_threads(self.threads))
+
+    scores.__doc__ = LanguageModel.scores.__doc__
+
     def _logprobs(self, ids, offsets):
         return self._model.logprobs(ids, offsets, parallel.check_threads(self.threads))
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .layers import Embedding, Scratch, Tanh, dropout_mask
+from .layers import Embedding, Scratch, Tanh, dropout_mask, summed
 from .optim import clip_scale
 from .params import Params, Settings
+from .repeats import Repeats, SharedTanh
 from .softmax import NEVER, HierarchicalSoftmax, SampledSoftmax, Softmax, apply, tree_paths
 
 
@@ -65,6 +66,7 @@ class Network:
         self.direct, self.dropout = shape.direct, shape.dropout
         self.embedding = Embedding(params, "embedding", threads)
         self.tanh = Tanh(params, ("hidden", "hidden.bias"), threads)
+        self.shared_tanh = SharedTanh(params, ("hidden", "hidden.bias"), threads)
         if shape.output == "hierarchical":
             self.output = self.exact = HierarchicalSoftmax(params, threads=threads, paths=tree_paths(counts))
         else:
@@ -73,7 +75,7 @@ class Network:
             drawing = {"samples": shape.samples, "frequencies": counts / counts.sum(), "proposal": shape.proposal}
             self.output = SampledSoftmax(params, threads=threads, **drawing)
         self.scratch = Scratch(params.flat.dtype)
-        self.mask = None
+        self.mask = self.shared = None
 
     def features(self, contexts, random=None):
         """Features (B, K) of contexts (B, n) int32; ``random`` draws what drops out."""
@@ -93,12 +95,23 @@ class Network:
 
     def forward(self, contexts, words, random=None):
         """Losses (B,) of the words (B,) int32 after contexts."""
-        return self.output.forward(self.features(contexts, random), words)
+        self.shared = None
+        if random is not None or not isinstance(self.output, Softmax):
+            return self.output.forward(self.features(contexts, random), words)
+        inputs, outputs = self.params["hidden"].shape
+        self.shared = Repeats(contexts, self.params["embedding"])
+        features = self.scratch("features", len(words), outputs + inputs if self.direct else outputs)
+        self.shared_tanh.forward(self.shared, features[:, :outputs])
+        return self.output.forward(features, words, self.shared if self.direct else None)
 
     def backward(self, scale):
         """Gradients of all but the output layer: a list of (name, rows, array)."""
         gradient = self.output.backward(scale)
         inputs, outputs = self.params["hidden"].shape
+        if self.shared:
+            rows = self.output.rows_gradient if self.direct else np.empty_like(self.shared.rows)
+            gradients = self.shared_tanh.backward(gradient[:, :outputs], rows, add=self.direct)
+            return [*gradients, ("embedding", *summed(self.shared.ids, rows, self.threads))]
         vectors = gradient[:, outputs:] if self.direct else self.scratch("vectors.gradient", len(gradient), inputs)
         if self.mask:
             gradient[:, :outputs] *= self.mask[1]

@@ -38,19 +38,25 @@ def summed(ids, rows, threads=1):
     """The sums of the rows (n, D) of each id (n,): (unique ids (U,), sums (U, D))."""
     unique, order, bounds = grouped(ids)
     sums = np.empty((len(unique), rows.shape[1]), rows.dtype)
+    sum_rows(bounds, order, rows, sums, threads)
+    return unique, sums
+
+
+def sum_rows(bounds, members, rows, sums, threads=1):
+    """sums (U, D) become those of the rows members[bounds[u]:bounds[u + 1]] of rows (n, D)."""
 
     def work(job, _):
-        dense.sum_rows(job, bounds, order, rows, sums)
+        dense.sum_rows(job, bounds, members, rows, sums)
 
-    parallel.share(work, -(-len(unique) // dense.ROWS), threads)
-    return unique, sums
+    parallel.share(work, -(-len(sums) // dense.ROWS), threads)
 
 
 def grouped(ids):
     """Which ids there are and where: (unique ids (U,), places (n,) ordered by id, bounds (U + 1,) of each id's)."""
     order = np.argsort(ids, kind="stable")
-    unique, starts = np.unique(ids[order], return_index=True)
-    return unique, order, np.append(starts, len(ids)).astype(np.int64)
+    rising = ids[order]
+    starts = np.flatnonzero(np.concatenate([[True], rising[1:] != rising[:-1]])[: len(ids)])
+    return rising[starts], order, np.append(starts, len(ids)).astype(np.int64)
 
 
 def added(gradients, params):

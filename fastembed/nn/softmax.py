@@ -29,13 +29,20 @@ class Softmax:
     def __init__(self, params, names=("output", "output.bias"), threads=1):
         self.params, self.names, self.threads = params, names, threads
         self.scratch, self.tape, self.columns = Scratch(params.flat.dtype), None, None
+        self.shared = self.rows_gradient = None
 
-    def forward(self, inputs, targets):
-        """Losses (B,)."""
+    def forward(self, inputs, targets, shared=None):
+        """Losses (B,).
+
+        shared : Repeats, whose rows the last n D numbers of the inputs are, which need not be there; ``backward`` then
+            gives their gradient as ``rows_gradient`` (U, D), not as that of the inputs.
+        """
+        self.shared = shared
         return self._forward(inputs, targets, *(self.params[name] for name in self.names))
 
     def losses(self, inputs, targets):
         """Losses (B,), with nothing kept for ``backward``: no more memory than a block for each thread."""
+        self.shared = None
         return self._forward(inputs, targets, *(self.params[name] for name in self.names), kept=False)
 
     def logprobs(self, scores):
@@ -49,8 +56,15 @@ class Softmax:
         inputs, targets, weights, _, exponentials, peaks, sums = self.tape
         chunks, gradient = -(-len(inputs) // softmax.ROWS), self.scratch("gradient", *inputs.shape)
         self.columns = self.scratch("columns", chunks, len(weights))
-        arrays = (weights, targets, scale, exponentials, peaks, sums, gradient, self.columns)
+        shared, own = self.shared, gradient
+        if shared:
+            own = gradient[:, : gradient.shape[1] - len(shared.places) * shared.rows.shape[1]]
+        arrays = (weights, targets, scale, exponentials, peaks, sums, own, self.columns)
         self._share(lambda job, _: softmax.back_inputs(job, *arrays), chunks)
+        if shared:
+            self.rows_gradient = self.scratch("rows", *shared.rows.shape)
+            arrays = (weights, exponentials, *self._extra(exponentials), shared.pieces, self.rows_gradient)
+            self._share(lambda job, worker: softmax.back_shared(job, worker, *arrays), len(shared.pieces))
         return gradient
 
     def update(self, optimizer):
@@ -70,7 +84,7 @@ class Softmax:
         exponentials = self.scratch("exponentials" if kept else "block", places, rows, block + softmax.GAP)
         peaks, sums = self.scratch("sums", 2, blocks, rows)
         own, losses = self.scratch("own", rows), np.empty(rows)
-        arrays = (inputs, weights, bias, targets, exponentials, peaks, sums, own)
+        arrays = (inputs, weights, bias, targets, exponentials, peaks, sums, own, *self._extra(exponentials))
         self._share(lambda job, worker: softmax.scores(job, worker, *arrays), blocks)
         softmax.losses(peaks, sums, own, losses)
         self.tape = (inputs, targets, weights, bias, exponentials, peaks, sums) if kept else None
@@ -82,8 +96,13 @@ class Softmax:
             raise RuntimeError("backward() comes before gradients() and update()")
         inputs, exponentials = self.tape[0], self.tape[4]
         block = self.scratch("block", self.threads, exponentials.shape[2] - softmax.GAP, inputs.shape[1] + 1)
-        arrays = (inputs, exponentials, self.columns, block, rule, weights, bias)
+        arrays = (inputs, exponentials, self.columns, block, rule, weights, bias, *self._extra(exponentials))
         self._share(lambda job, number: softmax.back_weights(job, number, *arrays), len(exponentials))
+
+    def _extra(self, exponentials):
+        """The shared rows as fastembed._core.softmax takes them, and its ``room``, for what is computed of a column."""
+        rows = self.shared.most if self.shared else 0
+        return self.shared and self.shared.arrays, self.scratch("room", self.threads, rows, exponentials.shape[2])
 
     def _share(self, work, chunks):
         parallel.share(work, chunks, self.threads)
@@ -128,11 +147,13 @@ class SampledSoftmax(Softmax):
         never = (len(targets) - 1) * self.missed[0, candidates] + self.samples * self.missed[1, candidates]
         return candidates, np.log(np.maximum(-np.expm1(never), 1e-30)).astype(self.params.flat.dtype)
 
-    def forward(self, inputs, targets):
-        """Losses (B,) of the estimate."""
+    def forward(self, inputs, targets, shared=None):
+        """Losses (B,) of the estimate; ``shared`` as Softmax takes it."""
+        self.shared = shared
         self.candidates, expected = self.draw(targets)
-        weights, bias = (self.params[name][self.candidates] for name in self.names)
-        bias -= expected
+        weights = self.scratch("weights", len(self.candidates), inputs.shape[1])
+        np.take(self.params[self.names[0]], self.candidates, axis=0, out=weights, mode="clip")  # others are slow
+        bias = self.params[self.names[1]][self.candidates] - expected
         return self._forward(inputs, np.searchsorted(self.candidates, targets).astype(np.int32), weights, bias)
 
     def gradients(self):
