@@ -146,9 +146,9 @@ cdef class Stack:
 
         self.rows, self.width, self.inner, self.depth, self.heads = sizes
         self.size, self.epsilon, self.activation = itemsize, epsilon, ACTIVATIONS[activation]
-        self.table, self.rounded = &kernels.encoder[itemsize == 8], rounded
+        self.table = &kernels.encoder[itemsize == 8]
         self.product = kernels.dense_bfloat16 if rounded else self.table.dense
-        self.held = []
+        self.held, self.rounded = [], rounded
         self.table_of_layers = np.zeros((self.depth, len(LAYER_FIELDS)), np.intp)
         self.layers = <Layer *>address(self.table_of_layers)
         self.hidden_drop, self.attention_drop = drop_of(drops[0], drops[1]), drop_of(drops[0], drops[2])
