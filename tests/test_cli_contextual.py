@@ -68,6 +68,7 @@ def test_standard_input_is_utf8(text, tmp_path):
         (("model", "t.txt", "-o", "o.npz", "--layers", "x"), 2, "layers='x': give"),
         (("model", "t.txt", "-o", "o.npz", "--precision", "bfloat16"), 1, "not BERT"),
         (("model", "none.txt", "-o", "o.npz"), 1, "none.txt"),
+        (("model", "t.txt", "-o", "."), 1, "is a folder"),
         (("vectors.safetensors", "t.txt", "-o", "o.npz"), 1, "not a contextual model"),
         ((".", "t.txt", "-o", "o.npz"), 1, "a folder without config.json"),
         (("model", "empty.txt", "-o", "o.npz"), 1, "empty"),

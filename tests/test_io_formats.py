@@ -65,6 +65,8 @@ def test_the_name_of_a_file_does_not_matter_on_load(tmp_path):
 def test_unknown_formats_are_refused(tmp_path):
     with pytest.raises(ParameterError, match="a.doc.*safetensors"):
         io.save(golden(), tmp_path / "a.doc")
+    with pytest.raises(ParameterError, match="format='doc': give one of.*word2vec"):
+        io.save(golden(), tmp_path / "a.txt", format="doc")
     with pytest.raises(ParameterError, match="choose from"):
         io.load(tmp_path / "a", format="projector")
     with pytest.raises(ParameterError, match="no vectors to save"):

@@ -32,12 +32,12 @@ COMPRESSED = 10_000_000  # entries of a matrix from which compressing it would t
 def check_output(path, endings=tuple(FORMATS)):
     """Fail now, not after hours of training, if ``path`` cannot become a file with one of these endings."""
     path = Path(path)
+    if path.is_dir():
+        raise FastembedError(f"{path}: is a folder, not a file to write")
     if not path.name.lower().endswith(tuple(endings)) or path.name.startswith("."):
         raise click.UsageError(
             f"{path}: the name must end in one of {', '.join(endings)}", click.get_current_context(True)
         )
-    if path.is_dir():
-        raise FastembedError(f"{path}: is a folder, not a file to write")
     check_folder(path.parent)
     return path
 

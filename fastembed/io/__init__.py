@@ -131,7 +131,9 @@ def save(obj, path, format=None):
     extension = os.path.splitext(os.fspath(path).lower().removesuffix(".gz"))[1]
     subwords = hasattr(obj, "to_fasttext") or getattr(obj, "subwords", None) is not None
     format = format or ("fasttext" if subwords and extension == ".bin" else EXTENSIONS.get(extension))
-    if format not in FORMATS:
+    if format is not None and format not in FORMATS:
+        raise ParameterError(f"format={format!r}: give one of {_names(1)}")
+    if format is None:
         known = " ".join(EXTENSIONS)
         raise ParameterError(f"cannot tell the format of {os.fspath(path)!r}: use {known} or format= ({_names(1)})")
     if not isinstance(obj, KeyedVectors):
