@@ -1,5 +1,6 @@
 /* Which kernel tables can run here: the CPU must have the instructions and the operating system must save their
  * registers (XGETBV; the compiler's __builtin_cpu_supports asks both). */
+#include "intrinsics.h"
 #include "kernels.h"
 
 extern const fe_kernels fe_kernels_base;
@@ -16,8 +17,10 @@ const fe_kernels *const *fe_available(void)
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) {
+#if FE_NATIVE_BFLOAT16
         if (__builtin_cpu_supports("avx512bf16"))
             tables[n++] = &fe_kernels_avx512bf16;
+#endif
         tables[n++] = &fe_kernels_avx512;
     }
     if (avx2)

@@ -10,7 +10,7 @@
 #define FE_LANES 16
 #include "kernels.inc"
 
-/* the same with the instructions for bfloat16 */
+#if FE_NATIVE_BFLOAT16 /* the same with the instructions for bfloat16 */
 #if defined(__clang__)
 #pragma clang attribute pop
 #pragma clang attribute push(__attribute__((target("avx512bf16,avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,prfchw"))), apply_to = function)
@@ -23,6 +23,7 @@
 #define FE_ISA avx512bf16
 #define FE_DENSE_BFLOAT16 dense_native
 #include "table.inc"
+#endif
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -6,7 +6,7 @@ from cython cimport floating
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy
 
-from fastembed._core.blas cimport gemm, matrix, turned
+from fastembed._core.blas cimport Matrix, gemm, matrix, turned
 from fastembed._core.job cimport Job, fe_job_take
 from fastembed._core.mathf cimport tanh_each
 
@@ -16,19 +16,24 @@ cdef enum:
 ROWS = TALL
 
 
-def products(Job job, const int64_t[:, ::1] pieces, floating[:, ::1] rows, floating[:, ::1] weights,
-             floating[:, ::1] out):
-    """A piece is a chunk.  rows (U, D), weights (n D, O)  # in;  out (U, O): rows times the column's weights  # out"""
-    cdef int64_t chunk, first, many, size = rows.shape[1], width = out.shape[1]
+def products(Job job, const int64_t[:, ::1] pieces, floating[:, ::1] rows, floating[:, ::1] weights, bint back,
+             double beta, floating[:, ::1] out):
+    """A piece is a chunk.
+
+    weights (n D, O), of which each column of the contexts has (D, O) = W  # in
+    rows (U, D)  # in;  out (U, O) = rows W + beta out; ``back``: rows (U, O), out (U, D) = rows W^T + beta out
+    """
+    cdef int64_t chunk, first, many, width = weights.shape[1], size = out.shape[1] if back else rows.shape[1]
+    cdef Matrix own
     with nogil:
         while True:
             chunk = fe_job_take(&job.c)
             if chunk < 0:
                 break
             first, many = pieces[chunk, 1], pieces[chunk, 2] - pieces[chunk, 1]
-            gemm(1, matrix(&rows[first, 0], many, size, size),
-                 matrix(&weights[pieces[chunk, 0] * size, 0], size, width, width), 0,
-                 matrix(&out[first, 0], many, width, width))
+            own = matrix(&weights[pieces[chunk, 0] * size, 0], size, width, width)
+            gemm(1, matrix(&rows[first, 0], many, rows.shape[1], rows.shape[1]), turned(own) if back else own, beta,
+                 matrix(&out[first, 0], many, out.shape[1], out.shape[1]))
 
 
 def tanh_of_sums(Job job, const int32_t[:, ::1] places, const floating[:, ::1] products, const floating[::1] bias,
@@ -67,25 +72,6 @@ cdef inline void tanh_slopes(const floating *y, floating *gradient, int64_t size
     cdef int64_t k
     for k in range(size):
         gradient[k] *= 1 - y[k] * y[k]
-
-
-def back_rows(Job job, const int64_t[:, ::1] pieces, floating[:, ::1] gradient, floating[:, ::1] weights, double beta,
-              floating[:, ::1] rows_gradient):
-    """A piece is a chunk.
-
-    gradient (U, O) of ``products``, weights (n D, O)  # in
-    rows_gradient (U, D) = gradient W^T + beta rows_gradient  # in and out
-    """
-    cdef int64_t chunk, first, many, size = rows_gradient.shape[1], width = gradient.shape[1]
-    with nogil:
-        while True:
-            chunk = fe_job_take(&job.c)
-            if chunk < 0:
-                break
-            first, many = pieces[chunk, 1], pieces[chunk, 2] - pieces[chunk, 1]
-            gemm(1, matrix(&gradient[first, 0], many, width, width),
-                 turned(matrix(&weights[pieces[chunk, 0] * size, 0], size, width, width)), beta,
-                 matrix(&rows_gradient[first, 0], many, size, size))
 
 
 def back_weights(Job job, const int64_t[::1] starts, floating[:, ::1] rows, floating[:, ::1] gradient,
