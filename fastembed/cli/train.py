@@ -1,6 +1,7 @@
 """``fastembed train MODEL CORPUS... -o OUT``: one command a registered model, its flags made from its parameters."""
 
 import contextlib
+import inspect
 import logging
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ..errors import FastembedError
 from .options import corpus_options, model_options, open_corpus, read
 from .outputs import FORMATS, LANGUAGE_FORMATS, beside, check_output, write
 from .program import INTERRUPTED, Group, Verb, interrupts, say
+from .query import load_vectors
 
 _FIT = (
     "input_files",
@@ -23,6 +25,7 @@ _FIT = (
     "resume",
     "checkpoint",
     "every",
+    "vectors",
 )
 _NGRAMS = ("minn", "maxn", "bucket")
 _EPOCHS = ("checkpoint", "every", "resume")  # for models that are trained in epochs
@@ -73,6 +76,7 @@ def train_command(name, cls, preset=None):
     first = [p for p in command.params if p.name in ("corpus", "out")]
     left_out = (() if _in_epochs(cls) else _EPOCHS) + (() if _vectors(cls) and not _contextual(cls) else _FILES)
     left_out += () if "hs" in cls.parameters else ("loss",)
+    left_out += () if "vectors" in inspect.signature(cls.fit).parameters else ("vectors",)
     rest = [p for p in command.params if p not in first and p.name not in left_out]
     command.params = first + _preset_options(cls) + model_options(cls) + rest
     if "minn" not in cls.parameters and _in_epochs(cls):
@@ -127,6 +131,7 @@ def _run_options(run):
         click.option("--checkpoint", help="Folder to save the state of training in."),
         click.option("--every", default="1", show_default=True, help="Epochs (2) or time (10m) between checkpoints."),
         click.option("--resume", help="Go on from this .fe file or checkpoint, with its parameters."),
+        click.option("--vectors", "-pretrainedVectors", help="File of vectors of known words to start from."),
         click.option("-q", "--quiet", is_flag=True, help="No progress."),
         click.option("-input", "input_files", multiple=True, help="fastText's CORPUS."),
         click.option(
@@ -152,6 +157,8 @@ def fit(cls, values):
     extra = {"resume": bool(settings["resume"])} if _in_epochs(cls) else {}
     if settings["checkpoint"]:
         extra |= {"checkpoint": settings["checkpoint"], "every": _every(settings["every"])}
+    if settings["vectors"]:
+        extra["vectors"] = load_vectors(settings["vectors"])
     quiet = settings["quiet"] or settings["verbose"] == 0
     logging.getLogger("fastembed").setLevel(logging.WARNING if quiet else logging.INFO)
     try:
