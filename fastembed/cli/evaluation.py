@@ -40,8 +40,9 @@ def eval(file, tests, restrict_vocab, case_sensitive, delimiter, sections, as_js
 
 def is_analogies(path):
     """Whether the first line of text in a file is a section title of an analogy file, ``: name``."""
-    with open(path, encoding="utf-8", errors="replace") as lines:
-        first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    from ..io.source import read_lines
+
+    first = next((line for line in read_lines(path) if line.strip() and not line.startswith("#")), "")
     return first.lstrip("\ufeff").startswith(":")
 
 

@@ -26,6 +26,12 @@ class Estimator:
         )
         cls.__doc__ = (cls.__doc__ or "").rstrip() + _parameter_section(cls.parameters)
 
+    def __new__(cls, *values, **parameters):
+        if values:  # before Python names the __init__ of whichever base has it
+            first = next(iter(cls.parameters))
+            raise TypeError(f"{cls.__name__} takes its parameters by name: {cls.__name__}({first}=...)")
+        return super().__new__(cls)
+
     def __init__(self, **parameters):
         for name, parameter in self.parameters.items():
             setattr(self, name, parameter.default)

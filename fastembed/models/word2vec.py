@@ -82,8 +82,8 @@ class Word2Vec(Trained):
             `epochs` more on this corpus, whose new words enter the vocabulary.
         checkpoint : folder to save the whole state to while training; with resume, a new model starts from it.
         every : how often, in epochs or as a time ("10m").
-        vectors : KeyedVectors, or the path of any file of vectors, to start from, of as many dimensions. Words that they
-            lack start at random; the words of the model are those of the corpus.
+        vectors : KeyedVectors, or the path of any file of vectors, to start from, of as many dimensions. Words that
+            they lack start at random; the words of the model are those of the corpus.
 
         Raises CorpusError if there is nothing to learn from, ParameterError for impossible parameters, TrainingError
         if numbers overflow. The model is then as it was before; if it was going on with a stopped run, it is as in the
