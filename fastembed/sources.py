@@ -173,7 +173,7 @@ class FileSource:
             mode = os.stat(self.path)
         except FileNotFoundError:
             hint = "; to train on text itself give a list of str" if " " in str(self.name) else ""
-            raise MissingCorpusError(f"there is no file {self.name}{hint}") from None
+            raise MissingCorpusError(f"there is no file {self.name or repr('')}{hint}") from None
         except (OSError, ValueError) as error:
             raise CorpusError(f"{self.name!r} cannot be opened: {error}") from None
         if stat.S_ISDIR(mode.st_mode):

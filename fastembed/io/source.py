@@ -26,7 +26,7 @@ def open_file(path):
     try:
         return open(path, "rb")
     except FileNotFoundError:
-        raise MissingFileError(f"there is no file {os.fspath(path)}") from None
+        raise MissingFileError(f"there is no file {os.fspath(path) or repr('')}") from None
 
 
 class Source:
