@@ -13,7 +13,7 @@ cdef void *found(str name, str signature) except NULL:
     cdef const char *theirs = PyCapsule_GetName(capsule)
     number = "__pyx_t_5scipy_6linalg_11cython_blas_" + name[0]
     if theirs.decode() != signature.replace("T", number):
-        raise ImportError(f"scipy's {name} is {theirs.decode()}, not {signature}: fastembed knows BLAS with 32-bit integers")
+        raise ImportError(f"scipy's {name} is {theirs.decode()}, not {signature}: fastembed's BLAS has 32-bit integers")
     return PyCapsule_GetPointer(capsule, theirs)
 
 
