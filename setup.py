@@ -91,7 +91,8 @@ def extensions(flavour):
     ]
     if METADATA.intersection(sys.argv):
         return modules
-    shared = Extension(SHARED, [], extra_compile_args=COMMON + compile_flags, extra_link_args=link_flags)
+    flags = COMMON + compile_flags + ["-O1"]  # no loop of ours is in it
+    shared = Extension(SHARED, [], extra_compile_args=flags, extra_link_args=link_flags)
     return cythonize(
         [*modules[:1], shared, *modules[1:]],  # what takes longest to compile comes first
         shared_utility_qualified_name=SHARED,
