@@ -1,5 +1,9 @@
 """The command train: flags that models share, and errors of one line."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from command import assert_refused, done, run
@@ -20,14 +24,6 @@ def test_train_starts_from_vectors(folder, name, flag):
     assert_refused(run("train", name, "text.txt", "-o", "n.fe", "--vectors", "v.txt"), 2, "8 dimensions", "of 100")
 
 
-@pytest.fixture
-def no_reading(monkeypatch):
-    def encode(self, *args):
-        raise AssertionError("the corpus was read")
-
-    monkeypatch.setattr(fe.Corpus, "encode", encode)
-
-
 @pytest.mark.parametrize(
     ("line", "code", "message"),
     [
@@ -46,13 +42,16 @@ def no_reading(monkeypatch):
         ("skipgram text.txt -o m.fe --every 2", 2, "--checkpoint FOLDER"),
         ("skipgram text.txt -o m.fe --checkpoint states --every 3q", 2, "every='3q'"),
         ("skipgram text.txt -o m.fe --checkpoint text.txt", 2, "checkpoint='text.txt'"),
+        ("skipgram text.txt -o m.fe --resume old.fe --vectors v.txt", 2, "choose one of them"),
         ("skipgram text.txt -o text.txt", 2, "text.txt: is text to read, which would be lost"),
         ("skipgram -input text.txt -o ./text.txt", 2, "text.txt: is text to read, which would be lost"),
         ("skipgram t*.txt -o text.txt", 2, "text.txt: is text to read, which would be lost"),
     ],
 )
-def test_misuse_is_found_before_the_text_is_read(folder, no_reading, line, code, message):
+def test_misuse_is_found_before_the_text_is_read(folder, monkeypatch, line, code, message):
+    fe.SkipGram(dim=8, epochs=1).fit("text.txt", verbose=0).save("old.fe")
     before = (folder / "text.txt").read_bytes()
+    monkeypatch.setattr(fe.Corpus, "encode", None)  # who reads, fails
     assert_refused(run("train", *line.split()), code, message)
     assert (folder / "text.txt").read_bytes() == before
     assert not list(folder.glob("m.*"))
@@ -73,3 +72,12 @@ def test_training_goes_on_from_the_folder_of_checkpoints(folder):
 
 def test_a_nameless_corpus_is_named(folder):
     assert_refused(run("train", "skipgram", "", "-o", "m.fe"), 1, "there is no file ''")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell of POSIX")
+@pytest.mark.parametrize("gone", ["2>&1 | true", "2>&-", ">&-", ">&- 2>&-"])
+def test_training_ends_though_nobody_reads_what_it_says(folder, gone):
+    root = os.path.dirname(os.path.dirname(fe.__file__))
+    line = f"(sleep 0.2; exec {sys.executable} -m fastembed train skipgram text.txt -o m.fe --epochs 3) {gone}"
+    subprocess.run(line, shell=True, env=os.environ | {"PYTHONPATH": root}, stdout=subprocess.DEVNULL)
+    assert len(fe.load("m.fe").history) == 3

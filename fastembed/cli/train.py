@@ -181,6 +181,8 @@ def _extra(cls, settings):
         Checkpoint(folder, extra["every"])
     elif settings["every"]:
         raise click.UsageError("--every says how often to save: say where with --checkpoint FOLDER")
+    if settings["vectors"] and settings["resume"]:
+        raise click.UsageError("--vectors starts anew and --resume goes on: choose one of them")
     if settings["vectors"]:
         extra["vectors"] = load_vectors(settings["vectors"])
     return extra
