@@ -15,6 +15,7 @@ from ..io.atomic import atomic_write
 from ..io.rows import check_finite
 from ..vectors import KeyedVectors
 from . import layout
+from .wordmap import vectors_of
 
 MAX_WORDS, MAX_NUMBERS = 50_000, 1 << 24  # of a page, which then has 23 MB and its words
 WIDE, HIGH = 15_000, 10_000  # the plane's units
@@ -42,9 +43,7 @@ def explorer(vectors, path="explorer.html", *, words=2000, title="Words and thei
     >>> explorer(kv, "words.html", title="Directions").name
     'words.html'
     """
-    vectors, path = vectors.wv if hasattr(type(vectors), "wv") else vectors, Path(path)
-    if not isinstance(vectors, KeyedVectors):
-        raise ParameterError(f"{type(vectors).__name__} has no word vectors to explore: give KeyedVectors or a model")
+    vectors, path = vectors_of(vectors), Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ParameterError(f"{path}: the name of a page must end in .html")
     shown = _chosen(vectors, words)
@@ -52,7 +51,7 @@ def explorer(vectors, path="explorer.html", *, words=2000, title="Words and thei
     about = f"{len(shown):,} of {len(vectors):,} words, {vectors.vector_size} dimensions, rounded to 8 bits"
     data = {"words": shown.index_to_key, "dim": vectors.vector_size, "rows": _bytes(directions), **_places(directions)}
     page = Template(_part("html")).substitute(
-        title=html.escape(title),
+        title=html.escape(str(title)),
         about=about,
         style=_part("css"),
         script=_part("js"),
