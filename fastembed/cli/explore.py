@@ -14,7 +14,11 @@ from .query import load_vectors
 @click.argument("file")
 @click.option("-o", "--out", default="explorer.html", show_default=True, help="Page to write.")
 @click.option(
-    "--words", type=click.IntRange(1), default=2000, show_default=True, help="How many of the most frequent words."
+    "--words",
+    type=click.IntRange(1),
+    default=2000,
+    show_default=True,
+    help="How many of the most frequent words; 50,000 at most.",
 )
 @click.option("--title", help="Heading of the page; FILE's name if not given.")
 def explore(file, out, words, title):

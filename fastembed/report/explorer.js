@@ -71,7 +71,7 @@ class Plane {
     this.hovered = null;
     this.touches = new Map(); // pointer -> [x, y]
     this.listen();
-    new ResizeObserver(() => this.whole()).observe(canvas);
+    new ResizeObserver(() => (this.least ? this.draw() : this.whole())).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
