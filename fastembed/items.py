@@ -109,7 +109,11 @@ class Reader:
             yield b"".join(out)
 
     def _encode(self, tokens, place):
-        tokens = tokens if isinstance(tokens, (list, tuple)) else list(tokens)
+        if not isinstance(tokens, (list, tuple)):
+            if isinstance(tokens, (str, bytes)) or not hasattr(tokens, "__iter__"):
+                kind = type(tokens).__name__
+                raise CorpusError(f"{_at(place)}: the tokenizer returned one {kind}, where a list of str is needed")
+            tokens = list(tokens)
         try:
             return _WORD.join(map(str.encode, tokens))
         except TypeError:

@@ -242,6 +242,7 @@ def test_impossible_parameters(case, message):
         ({"vocabulary": {"a": 0, "b": 2}}, "the numbers from 0, each once"),
         ({"vocabulary": {"a": 0, "b": 0}}, "the numbers from 0, each once"),
         ({"tokenizer": lambda text: text}, "the tokenizer returned one str"),
+        ({"analyzer": len}, "the analyzer returned one int, 30, where"),
         ({"analyzer": lambda text: [1]}, "the analyzer returned 1 among its tokens"),
         ({"preprocessor": len}, "the preprocessor returned int"),
     ],

@@ -124,3 +124,11 @@ def test_not_a_tokenizer(tokenizer):
 def test_a_tokenizer_that_gives_no_str():
     with pytest.raises(CorpusError, match="item 0: token 1 is of type int"):
         fe.Corpus(["a b"], tokenizer=lambda text: ["a", 1]).encode()
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "kind"), [(str.lower, "str"), (str.encode, "bytes"), (lambda text: None, "NoneType")]
+)
+def test_a_tokenizer_that_gives_no_list(tokenizer, kind):
+    with pytest.raises(CorpusError, match=f"item 0: the tokenizer returned one {kind}, where a list of str"):
+        fe.Corpus(["A b"], tokenizer=tokenizer).encode()

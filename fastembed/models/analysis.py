@@ -117,8 +117,9 @@ class Analysis:
     @staticmethod
     def _checked(tokens, name):
         """The tokens as a list; CorpusError if they are none."""
-        if isinstance(tokens, str):
-            raise CorpusError(f"the {name} returned one str, {tokens[:50]!r}, where a list of str is needed")
+        if isinstance(tokens, (str, bytes)) or not hasattr(tokens, "__iter__"):
+            kind, shown = type(tokens).__name__, repr(tokens)[:50]
+            raise CorpusError(f"the {name} returned one {kind}, {shown}, where a list of str is needed")
         tokens = list(tokens)
         for token in tokens:
             if not isinstance(token, str):
