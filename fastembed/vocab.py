@@ -144,7 +144,7 @@ class Vocab:
             raise ParameterError(f"sample={sample!r}: give 0 (no subsampling) or a positive number such as 1e-3")
         if sample == 0:
             return np.full(len(self), 0xFFFFFFFF, np.uint32)
-        ratio = sample * self.total / np.maximum(self.counts, 1)
+        ratio = min(sample, 1.0) * self.total / np.maximum(self.counts, 1)  # 1 keeps every word too
         keep = np.minimum(np.sqrt(ratio) + ratio, 1.0)
         return np.minimum(keep * 2.0**32, 2.0**32 - 1).astype(np.uint32)
 

@@ -67,6 +67,8 @@ def test_keep_thresholds():
     want = np.minimum(1, np.sqrt(share) + share)
     assert np.abs(vocab.keep_thresholds(0.01) / 2**32 - want).max() < 1e-9
     assert vocab.keep_thresholds(0.01)[-1] == 0xFFFFFFFF
+    with np.errstate(over="raise"):
+        assert (vocab.keep_thresholds(1e308) == 0xFFFFFFFF).all()
     assert (vocab.keep_thresholds(0) == 0xFFFFFFFF).all()
     for bad in (-1, float("nan"), float("inf")):
         with pytest.raises(ParameterError, match="sample="):

@@ -81,17 +81,17 @@ class Whole(Parameter):
     wanted = "a whole number"
 
     def fits(self, value):
-        return np.ndim(value) == 0 and hasattr(value, "__index__") and not isinstance(value, (bool, np.bool_))
+        return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 class Real(Parameter):
-    """A finite number."""
+    """A finite number, of Python's or numpy's int or float."""
 
     kind = float
     wanted = "a finite number"
 
     def fits(self, value):
-        if np.ndim(value) or not hasattr(value, "__float__") or isinstance(value, (bool, np.bool_, str)):
+        if not isinstance(value, (int, float, np.integer, np.floating)) or isinstance(value, bool):
             return False
         try:
             return math.isfinite(float(value))
@@ -252,7 +252,9 @@ class Words(Parameter):
     def fits(self, value):
         if isinstance(value, str):
             return value in self.names
-        if not isinstance(value, (Collection, np.ndarray)) or (isinstance(value, Mapping) and not self.mapping):
+        if not isinstance(value, Collection) or (isinstance(value, Mapping) and not self.mapping):
+            return False
+        if getattr(value, "ndim", 1) == 0:  # an array that is one number
             return False
         return all(isinstance(word, str) for word in value)
 

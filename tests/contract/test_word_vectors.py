@@ -1,6 +1,7 @@
 """What every model with word vectors promises."""
 
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -40,7 +41,9 @@ def test_scikit_learn_tools(kind):
     assert fitted[-1].wv.vectors.shape[1] == 4
 
 
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "3", None, 2.5, True, [1], np.array([1, 2])])
+@pytest.mark.parametrize(
+    "value", [0, -1, float("nan"), float("inf"), "3", None, 2.5, True, int, [1], np.array([1, 2]), np.array(3)]
+)
 @pytest.mark.parametrize("name", ["dim", "window", "epochs", "min_count"])
 def test_impossible_whole_numbers(kind, name, value):
     needs(kind, name)
@@ -49,7 +52,10 @@ def test_impossible_whole_numbers(kind, name, value):
     assert isinstance(caught.value, ValueError)
 
 
-@pytest.mark.parametrize("value", [0, -0.1, float("nan"), float("inf"), "0.1", None, 10**400, np.array([0.1, 0.2])])
+@pytest.mark.parametrize(
+    "value",
+    [0, -0.1, float("nan"), float("inf"), "0.1", None, 10**400, float, Fraction(1, 10), np.array([0.1, 0.2])],
+)
 def test_impossible_learning_rates(kind, value):
     needs(kind, "lr")
     with pytest.raises(ParameterError, match="lr="):
