@@ -171,11 +171,12 @@ class FileSource:
         self.stamp = None
         try:
             mode = os.stat(self.path)
-        except FileNotFoundError:
-            hint = "; to train on text itself give a list of str" if " " in str(self.name) else ""
-            raise MissingCorpusError(f"there is no file {self.name or repr('')}{hint}") from None
         except (OSError, ValueError) as error:
-            raise CorpusError(f"{self.name!r} cannot be opened: {error}") from None
+            shown = str(self.name) if len(self.name) <= 300 else f"{self.name[:100]}..."
+            hint = "; to train on text itself give a list of str" if " " in shown else ""
+            if isinstance(error, FileNotFoundError):
+                raise MissingCorpusError(f"there is no file {shown or repr('')}{hint}") from None
+            raise CorpusError(f"{shown!r} cannot be opened: {getattr(error, 'strerror', error)}{hint}") from None
         if stat.S_ISDIR(mode.st_mode):
             raise CorpusError(f'{self.name} is a directory: give its files, for instance with "{self.name}/*.txt"')
         self.regular = stat.S_ISREG(mode.st_mode)
@@ -225,6 +226,8 @@ class _ObjectReader(io.RawIOBase):
             if data is None:
                 raise CorpusError("the file object is in non-blocking mode")
             data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+            if not isinstance(data, (bytes, bytearray, memoryview)):
+                raise CorpusError(f"the file object gives {type(data).__name__}, not str or bytes")
             self.rest = memoryview(data)
         size = min(len(buffer), len(self.rest))
         buffer[:size] = self.rest[:size]
@@ -273,7 +276,7 @@ def resolve(source, column=None):
         return _files(source)
     if isinstance(source, dict) and all(hasattr(split, "column_names") for split in source.values()):
         raise ParameterError(f"a dataset of several splits: choose one of {', '.join(map(str, source))}")
-    if not isinstance(source, Iterable) or isinstance(source, dict):
+    if not isinstance(source, Iterable) or isinstance(source, dict) or getattr(source, "ndim", 1) == 0:
         raise ParameterError(f"a corpus of type {type(source).__name__}: give paths, a file object, or an iterable")
     return Items(source, column)
 
@@ -293,6 +296,8 @@ def _are_paths(items):
 def _files(paths):
     sources = []
     for path in paths:
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            raise ParameterError(f"a list of paths holds {type(path).__name__}, {repr(path)[:50]}: give paths alone")
         path = os.fspath(path)
         if path == "-":
             sources.append(ObjectSource(getattr(sys.stdin, "buffer", sys.stdin), "standard input"))

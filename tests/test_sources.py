@@ -6,6 +6,7 @@ import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastembed as fe
@@ -68,6 +69,9 @@ def test_missing_files():
         fe.Corpus("nope/*.txt")
     with pytest.raises(CorpusError, match="give a list of str"):
         fe.Corpus("the cat sat on the mat")
+    with pytest.raises(CorpusError, match="^'the cat .*: File name too long; .* give a list of str$") as caught:
+        fe.Corpus("the cat sat on the mat " * 1000)
+    assert len(str(caught.value)) < 300
     with pytest.raises(CorpusError, match="there is no file b.txt"):
         fe.Corpus(["a.txt", "b.txt"][1:])
 
@@ -181,7 +185,22 @@ def test_a_file_that_changes_between_two_uses(tmp_path):
     assert corpus.encode() is encoded
 
 
-@pytest.mark.parametrize("source", [b"bytes", 3, None, {"a": 1}])
+@pytest.mark.parametrize("source", [b"bytes", 3, None, {"a": 1}, np.array("text")])
 def test_not_a_corpus(source):
     with pytest.raises(ParameterError, match="a corpus of"):
         fe.Corpus(source)
+
+
+def test_a_list_of_paths_holds_nothing_else(tmp_path):
+    (tmp_path / "text").write_text(TEXT)
+    with pytest.raises(ParameterError, match="a list of paths holds NoneType, None: give paths alone"):
+        fe.Corpus([tmp_path / "text", None])
+
+
+def test_a_file_object_gives_text():
+    class Numbers:
+        def read(self, size):
+            return size
+
+    with pytest.raises(CorpusError, match="the file object gives int, not str or bytes"):
+        fe.Corpus(Numbers()).encode()
