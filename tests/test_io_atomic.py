@@ -86,7 +86,7 @@ def test_a_full_disk_leaves_the_old_file(format, tmp_path):
 
 
 @POSIX
-def test_a_kill_at_any_moment_leaves_the_old_file(tmp_path):
+def test_a_kill_at_any_moment_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.txt"
     io.save(golden(), path)
     program = f"""
@@ -105,8 +105,14 @@ def test_a_kill_at_any_moment_leaves_the_old_file(tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(program)]
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout.readline() == b"written\n"
+        monkeypatch.setattr(atomic, "_YOUNG", -1)
+        atomic.sweep(tmp_path)
+        assert len(os.listdir(tmp_path)) == 2, "a file that is being written was taken for a dead one's"
         child.kill()
     assert same(io.load(path), golden())
+    (tmp_path / ".other.tmp").touch()
+    atomic.sweep(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".other.tmp", "a.txt"]
 
 
 @POSIX

@@ -351,6 +351,16 @@ def test_a_numpy_learning_rate_can_be_saved(tmp_path):
     assert len(fe.load(tmp_path / "checkpoint.fe").history) == 3
 
 
+@pytest.mark.skipif(os.name == "nt", reason="locks of POSIX")
+def test_a_checkpoint_folder_is_rid_of_what_killed_runs_left(tmp_path):
+    left, young = tmp_path / ".0123456789abcdef.tmp", tmp_path / ".0123456789abcde0.tmp"
+    left.touch()
+    young.touch()
+    os.utime(left, (0, 0))
+    model().fit(TEXT, verbose=0, checkpoint=tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [young.name, "checkpoint.fe"]
+
+
 def test_a_checkpoint_folder_that_cannot_be(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ParameterError, match="file"):

@@ -1,9 +1,19 @@
-"""atomic_write(): a file is replaced as a whole or not at all."""
+"""atomic_write(): a file is replaced as a whole or not at all; sweep(): what killed processes left of that."""
 
 import os
+import re
 import secrets
 import stat
+import time
 from contextlib import contextmanager, suppress
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: nothing is swept there
+    fcntl = None
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
+_YOUNG = 60  # seconds in which a temporary file may not be locked yet, or no more because it is being renamed
 
 
 @contextmanager
@@ -32,6 +42,8 @@ def atomic_write(path, mode="wb"):
         temporary = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.tmp")
         try:
             with open(os.open(temporary, _FLAGS, 0o666), mode, **text) as file:
+                with suppress(OSError):
+                    _hold(file)
                 if old is not None and hasattr(os, "fchmod"):
                     os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
                 yield file
@@ -47,6 +59,23 @@ def atomic_write(path, mode="wb"):
         if error.errno is not None and (error.filename is None or error.filename.endswith(".tmp")):
             error.filename = path  # a failed write() names no file
         raise
+
+
+def sweep(folder):
+    """Remove the temporary files in a folder of ours whose writers were killed: those that no process holds."""
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if _TEMPORARY.fullmatch(entry.name) and entry.stat().st_mtime < time.time() - _YOUNG:
+                with suppress(OSError), open(entry.path, "rb") as file:
+                    _hold(file)
+                    os.unlink(entry.path)
+
+
+def _hold(file):
+    """Lock an open file until it is closed or its process dies; OSError if another one holds it or nothing can."""
+    if fcntl is None:
+        raise OSError("no locks")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 _FLAGS = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)

@@ -17,6 +17,7 @@ import numpy as np
 from .. import parallel
 from .._core.job import Job
 from ..errors import CorpusError, ParameterError, TrainingError
+from ..io.atomic import sweep
 from .progress import LOG, Progress
 
 
@@ -127,6 +128,7 @@ class Checkpoint:
             return
         model.check_finite()
         self.saved = time.monotonic()
+        sweep(os.path.dirname(self.path))
         try:
             model.save(self.path)
             self.ours = True
