@@ -351,6 +351,16 @@ def test_a_numpy_learning_rate_can_be_saved(tmp_path):
     assert len(fe.load(tmp_path / "checkpoint.fe").history) == 3
 
 
+def test_a_failing_callback_at_the_end_loses_no_checkpoint(tmp_path):
+    class Fails(fe.callbacks.Callback):
+        def on_train_end(self, model):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        model().fit(TEXT, verbose=0, checkpoint=tmp_path, every="1h", callbacks=[Fails()])
+    assert len(fe.load(tmp_path / "checkpoint.fe").history) == model().epochs
+
+
 @pytest.mark.skipif(os.name == "nt", reason="locks of POSIX")
 def test_a_checkpoint_folder_is_rid_of_what_killed_runs_left(tmp_path):
     left, young = tmp_path / ".0123456789abcdef.tmp", tmp_path / ".0123456789abcde0.tmp"

@@ -199,8 +199,8 @@ class Loop:
             self.wants_stop = self.callbacks.call("on_train_begin", self.model)
             while self.position.epoch < self.schedule.epochs and not self.wants_stop:
                 self.epoch()
+            self.checkpoint.save(self.model)  # first: a callback may fail
             self.callbacks.call("on_train_end", self.model)
-            self.checkpoint.save(self.model)
         finally:
             self.progress.close()
 
