@@ -67,7 +67,15 @@ def test_sentences_of_all_kinds():
     assert [states.shape[1] for states in found] == [0, 0, 1, 3, 1, 1, 2]
     assert all(np.isfinite(states).all() for states in found)
     assert (one.embed([["x" * 48]])[0] == one.embed([["x" * 10_000]])[0]).all()  # cut as the original cuts
-    assert one.embed([]) == []
+    assert one.embed([]) == one.embed([], stateful=True) == []
+    with pytest.raises(ParameterError, match="None is of type NoneType"):
+        one.embed([None])
+
+
+def test_lists_of_words_are_folded_as_the_text_was():
+    one = model(epochs=1).fit(fe.Corpus(["The Cat sat"] * 20, lowercase=True), verbose=0)
+    small, large, listed = one.embed(["the cat", "The CAT", ["The", "CAT"]])
+    assert np.array_equal(small, large) and np.array_equal(small, listed)
 
 
 def test_long_sentences_are_read_in_parts(monkeypatch):

@@ -177,14 +177,29 @@ def test_y_has_to_fit():
         tagger.fit([["a"], ["a", "dog"]], [["D"], ["D"]], verbose=0)
     with pytest.raises(ParameterError, match="give one"):
         tagger.fit(X, y[1:], verbose=0)
-    with pytest.raises(ParameterError, match="sentence 0"):
-        tagger.fit([[1]], [["D"]], verbose=0)
+    for wrong in ([[1]], [None], [5]):
+        with pytest.raises(ParameterError, match=r"sentence 0 \(from 0\): .* is of type"):
+            tagger.fit(wrong, [["D"]], verbose=0)
     with pytest.raises(CorpusError, match="'D' is all"):
         tagger.fit([["a"]], [["D"]], verbose=0)
     with pytest.raises(ParameterError, match="2 labels"):
         fe.ELMoClassifier(language_model=TwoLayers()).fit([["a"]], [["D", "E"]], verbose=0)
     with pytest.raises(ParameterError, match="layers=2"):
         fe.ELMoTagger(language_model=TwoLayers(), layers=2).fit(X, y, verbose=0)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "D", [None], [5], [["D"], ["D"]]])
+def test_y_has_to_fit_where_it_is_scored(wrong):
+    X, y = sentences()
+    tagger = fe.ELMoTagger(language_model=TwoLayers(), epochs=1).fit(X, y, verbose=0)
+    labels = ["dog" in row for row in X]
+    classifier = fe.ELMoClassifier(language_model=TwoLayers(), epochs=1).fit(X, labels, verbose=0)
+    for model in (tagger, classifier):
+        with pytest.raises(ParameterError, match=r"label|tag"):
+            model.score([["a", "dog"]], wrong if wrong != [None] and wrong != [5] else [wrong * 3])
+    with pytest.raises(ParameterError, match="2 labels"):
+        classifier.score([["a"]], [["D", "E"]])
+    assert classifier.score(X, np.array(labels)) == classifier.score(X, [[label] for label in labels])
 
 
 def test_without_a_language_model_or_fit():

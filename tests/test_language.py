@@ -170,7 +170,20 @@ def test_next_words(model):
         (lambda m: m.generate(temperature=-1), "temperature=-1"),
         (lambda m: m.generate(temperature=float("nan")), "temperature=nan"),
         (lambda m: m.scores("a b"), "list of sentences"),
-        (lambda m: m.score([1, 2]), "list of str"),
+        (lambda m: m.generate(temperature="hot"), "temperature='hot'"),
+        (lambda m: m.generate(seed="s"), "seed='s'"),
+        (lambda m: m.generate(seed=-1), "seed=-1"),
+        (lambda m: m.score([1, 2]), "list of str, and 1 is of type int"),
+        (lambda m: m.score(None), "None is of type NoneType"),
+        (lambda m: m.score(b"a b"), "b'a b' is of type bytes"),
+        (lambda m: m.scores([None]), "None is of type NoneType"),
+        (lambda m: m.scores(None), "list of sentences or a Corpus, not None"),
+        (lambda m: m.logprobs(5), "list of sentences or a Corpus, not 5"),
+        (lambda m: m.logprob("a", 5), "5 is of type int"),
+        (lambda m: m.logprob(5), "5 is of type int"),
+        (lambda m: m.logprob(["a"]), r"\['a'\] is of type list"),
+        (lambda m: m.next_words(None), "None is of type NoneType"),
+        (lambda m: m.generate(None), "None is of type NoneType"),
     ],
 )
 def test_impossible_questions(model, ask, message):
@@ -180,7 +193,8 @@ def test_impossible_questions(model, ask, message):
 
 def test_words_are_made_as_in_training():
     model = Unigrams().fit(fe.Corpus(["Ab", "AB"], tokenizer="characters", lowercase=True))
-    assert model.score("aB") == model.score(["a", "b"]) == model.scores(["AB"] * 100)[50]
+    assert model.score("aB") == model.score(["a", "b"]) == model.score(["A", "B"]) == model.scores(["AB"] * 100)[50]
+    assert model.logprob("A", ["B"]) == model.logprob("a", "b") > model.logprob("c")
     assert " " not in model.generate(seed=1, length=30)
     nameless = Unigrams().fit(fe.Corpus(["a-b"], tokenizer=lambda text: text.split("-")))
     with pytest.raises(ParameterError, match="tokenizer without a name"):

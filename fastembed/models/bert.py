@@ -140,6 +140,8 @@ class BERT(PiecedModel, Trained):
         """How well hidden pieces of another text are found: (mean loss, share of them that are the most probable).
 
         seed : what is hidden depends on it.
+
+        Raises CorpusError if no piece of the text can be hidden: all are unknown.
         """
         self._fitted(self.pieces)
         self._check_head()

@@ -159,8 +159,8 @@ class ELMo(ContextualModel, Tokenized, Trained):
         """
         if not stateful:
             return super().embed(sentences, layers)
-        pick = picker(layers, self.depth)
-        return [pick(states) for states in self._reader().stateful(list(map(self._tokens, each_sentence(sentences))))]
+        pick, tokens = picker(layers, self.depth), [self._tokens(sentence) for sentence in each_sentence(sentences)]
+        return [pick(states) for states in self._reader().stateful(tokens)] if tokens else []
 
     def reset(self):
         """Forget the states that embed(stateful=True) goes on with."""

@@ -14,12 +14,14 @@ from ..nn.head import Head
 from ..nn.mix import ScalarMix
 from ..nn.optim import Adam
 from ..parallel import check_threads
+from ..tokenize import whitespace
 from .base import Estimator
 from .callbacks import Callback, Callbacks
 from .contextual import WordWindows, batches_of, each_sentence
 from .features import Features
-from .labelled import KINDS, targets_of
+from .labelled import KINDS, label_lists, targets_of
 from .parameters import Choice, Frozen, Layers, Real, Size, Whole
+from .tokenized import words_of
 from .training import Checkpoint, Loop, Position, Schedule
 
 LM = "lm."  # before the names of the language model's arrays in a file
@@ -271,7 +273,7 @@ class ELMoTagger(FrozenHead):
 
     def score(self, X, y):
         """The share of words whose tag is right; ParameterError if y does not fit X."""
-        sentences, tags = _sentences(X), list(y)
+        sentences, tags = _sentences(X), label_lists(y)
         self._check_targets(sentences, tags)
         pairs = [found == tag for row, own in zip(self.predict(sentences), tags, strict=True)
                  for found, tag in zip(row, own, strict=True)]  # fmt: skip
@@ -310,10 +312,12 @@ class ELMoClassifier(FrozenHead):
 
     def score(self, X, y):
         """The share of sentences whose label is right; ParameterError if y does not fit X."""
-        sentences, labels = _sentences(X), np.asarray(y)
-        if labels.shape != (len(sentences),) or not len(labels):
-            raise ParameterError(f"there are {len(sentences)} sentences and labels of shape {labels.shape}")
-        return float(np.mean(self.predict(sentences) == labels))
+        sentences, labels = _sentences(X), label_lists(y)
+        if len(labels) != len(sentences) or not labels:
+            raise ParameterError(f"there are {len(sentences)} sentences and {len(labels)} labels")
+        self._check_targets(sentences, labels)
+        found = zip(self.predict(sentences).tolist(), labels, strict=True)
+        return sum(label == own for label, [own] in found) / len(labels)
 
     def _check_targets(self, sentences, targets):
         number = next((number for number, labels in enumerate(targets) if len(labels) != 1), None)
@@ -323,10 +327,12 @@ class ELMoClassifier(FrozenHead):
 
 def _sentences(X):
     """Lists of words of sentences that may be str; ParameterError for anything else."""
-    found = [sentence.split() if isinstance(sentence, str) else list(sentence) for sentence in each_sentence(X)]
-    for number, words in enumerate(found):
-        if not all(isinstance(word, str) for word in words):
-            raise ParameterError(f"sentence {number} (from 0) should be a str or a list of str")
+    found = []
+    for number, sentence in enumerate(each_sentence(X)):
+        try:
+            found.append(whitespace(sentence) if isinstance(sentence, str) else words_of(sentence))
+        except ParameterError as error:
+            raise ParameterError(f"sentence {number} (from 0): {error}") from None
     return found
 
 

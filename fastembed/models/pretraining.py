@@ -120,16 +120,22 @@ class MaskedTrainer:
         """Of what is held out, for an epoch's record."""
         if not len(self.apart):
             return {}
-        loss, accuracy = self.judged(self.apart, (self.model.seed, 1))
+        try:
+            loss, accuracy = self.judged(self.apart, (self.model.seed, 1))
+        except CorpusError:  # nothing there can be hidden
+            return {}
         return {"held_out_loss": loss, "held_out_accuracy": accuracy}
 
     def judged(self, numbers, key):
-        """Mean loss of the hidden pieces of these sequences and the share of them that are right."""
+        """Mean loss of the hidden pieces of these sequences and the share of them that are right; CorpusError if none
+        can be hidden."""
         found, network = [], self.model.network
         with blas.one_thread():
             for number in range(-(-len(numbers) // self.batch)):
                 found.append(network.judged(self._batch(numbers, number, np.random.default_rng((*key, number)))))
         losses, right = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        if not len(losses):
+            raise CorpusError("no piece of the text can be hidden: all are unknown")
         return float(losses.mean()), float(right.mean())
 
 

@@ -50,12 +50,31 @@ class Tokenized(Estimator):
         self.tokenizer, self.lowercase = meta["tokenizer"] or None, meta["lowercase"] == "1"
 
     def _words(self, text):
-        """A sentence as a list of words."""
-        if not isinstance(text, str):
-            words = list(text)
-            if not all(isinstance(word, str) for word in words):
-                raise ParameterError("a sentence is a str or a list of str")
-            return words
-        self._check_tokenizer()
-        words = NAMES[self.tokenizer](text)
+        """A sentence, a str or a list of words, as a list of words."""
+        if isinstance(text, str):
+            self._check_tokenizer()
+            words = NAMES[self.tokenizer](text)
+        else:
+            words = words_of(text)
         return [word.lower() for word in words] if self.lowercase else words
+
+
+def words_of(sentence):
+    """The words of a sentence that is no str; ParameterError unless it is an iterable of str."""
+    wrong, words = sentence, []
+    if hasattr(sentence, "__iter__") and not isinstance(sentence, (bytes, bytearray)):
+        words = list(sentence)
+        wrong = next((word for word in words if not isinstance(word, str)), words)
+    if wrong is not words:
+        raise ParameterError(
+            f"a sentence is a str or a list of str, and {repr(wrong)[:50]} is of type {type(wrong).__name__}"
+        )
+    return words
+
+
+def listed(sentences):
+    """The list of what an iterable of sentences gives; ParameterError for one str alone and what is no iterable."""
+    if isinstance(sentences, (str, bytes)) or not hasattr(sentences, "__iter__"):
+        said = "one str" if isinstance(sentences, str) else repr(sentences)[:50]
+        raise ParameterError(f"give a list of sentences or a Corpus, not {said}")
+    return list(sentences)
