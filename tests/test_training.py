@@ -204,6 +204,19 @@ def test_callbacks_see_everything_in_order():
     assert "progress" in seen
 
 
+def test_who_has_said_stop_is_asked_no_more(monkeypatch):
+    monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
+    calls = []
+
+    class Stopping(fe.callbacks.Callback):
+        def on_progress(self, m, progress):
+            calls.append(progress["words"])
+            return fe.callbacks.STOP
+
+    stopped = model(dim=64).fit(TEXT * 10, verbose=0, callbacks=[Stopping()])  # its chunk takes many a POLL_SECONDS
+    assert len(calls) == 1 and stopped.position.epoch == 0
+
+
 def test_early_stopping_by_metric():
     values = iter([1.0, 2.0, 1.5, 1.9, 3.0, 4.0])
     stopping = fe.callbacks.EarlyStopping(lambda m: next(values), patience=1)
