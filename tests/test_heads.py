@@ -1,5 +1,8 @@
 """ScalarMix, heads and the taggers and classifiers made of them: gradients, and that the language model stays."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -220,6 +223,18 @@ def test_states_that_are_not_finite_are_refused():
         fe.ELMoTagger(language_model=model).fit(X, y, verbose=0)
 
 
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_of_models_in_use(copied):
+    text = ["the dog runs", "a cat sees the dog"] * 9
+    elmo = fe.ELMo(dim=4, hidden=4, filters=((1, 4),), batch=2, min_count=1).fit(text, verbose=0)
+    model = fe.ELMoTagger(language_model=elmo, head="lstm", hidden=3, epochs=1)
+    rows = model.fit(text, [line.split() for line in text], verbose=0).predict_proba(text)
+    again = copied(model)
+    assert all(np.array_equal(one, two) for one, two in zip(again.predict_proba(text), rows, strict=True))
+    again.mix.params.flat[:] = 7
+    assert again.mix.gamma == 7 != model.mix.gamma
+
+
 def test_a_failed_fit_leaves_the_tagger_as_it_was():
     X, y = sentences()
     model = TwoLayers()
@@ -248,3 +263,22 @@ def test_scikit_learn_searches(tmp_path):
     model = fe.ELMoClassifier(language_model=WordWindows(wv), epochs=20, lr=0.1)
     grid = search.GridSearchCV(model, {"lr": [1e-9, 0.1]}, cv=2).fit([" ".join(row) for row in X], y)
     assert grid.best_params_ == {"lr": 0.1}
+
+
+@pytest.mark.parametrize("labels", ["az", "za"])
+def test_scikit_learn_judges_probabilities(labels):
+    search = pytest.importorskip("sklearn.model_selection", reason="scikit-learn is not installed")
+    X, y = [["dog"], ["cat"], ["cat"]] * 6, [labels[0], labels[1], labels[1]] * 6
+    wv = fe.KeyedVectors(WORDS, np.eye(len(WORDS), dtype=np.float32))
+    model = fe.ELMoClassifier(language_model=WordWindows(wv), epochs=20, lr=0.1)
+    assert model.fit(X, y, verbose=0).classes_.tolist() == ["a", "z"]
+    for scoring, least in (("roc_auc", 1), ("neg_log_loss", -0.3)):  # they take the columns to be in order
+        assert search.cross_val_score(model, X, y, cv=3, scoring=scoring).min() >= least
+
+
+def test_scikit_learn_lines_it_up():
+    pipeline = pytest.importorskip("sklearn.pipeline", reason="scikit-learn is not installed")
+    X, y = sentences()
+    wv = fe.KeyedVectors(WORDS, np.eye(len(WORDS), dtype=np.float32))
+    line = pipeline.make_pipeline(fe.ELMoTagger(language_model=WordWindows(wv), epochs=20, lr=0.1)).fit(X, y)
+    assert line.predict(X) == y and line.score(X, y) == 1

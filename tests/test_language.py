@@ -1,7 +1,9 @@
 """What every language model promises: its vocabulary, and what follows from probabilities of the next word."""
 
+import copy
 import logging
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -200,6 +202,16 @@ def test_words_are_made_as_in_training():
     with pytest.raises(ParameterError, match="tokenizer without a name"):
         nameless.score("a-b")
     assert nameless.score(["a", "b"]) < 0
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize(
+    "kind", [fe.NGramLM(), fe.NNLM(dim=2, hidden=2, min_count=1), fe.RNNLM(dim=2, hidden=2, min_count=1)], ids=repr
+)
+def test_copies_of_models_in_use(kind, copied):
+    model = kind.fit(TEXT * 9, verbose=0)
+    scores = model.scores(["a b", "zebra"])
+    assert np.array_equal(copied(model).scores(["a b", "zebra"]), scores)
 
 
 def test_corpus_tells_its_tokenizer():

@@ -112,6 +112,7 @@ class FrozenHead(Estimator):
         self.check_params()
         callbacks, sentences = Callbacks([_Weights(), *Callbacks(callbacks).callbacks]), _sentences(X)
         found = targets_of(y, len(sentences))
+        found = found.among(sorted(found.names))
         targets = np.split(found.ids, found.offsets[1:-1])
         self._check_targets(sentences, targets)
         if len(found.names) < 2:
@@ -120,7 +121,7 @@ class FrozenHead(Estimator):
 
     @property
     def classes_(self):
-        """The tags or labels (C,), the most frequent first: the columns of predict_proba."""
+        """The tags or labels in order (C,), as scikit-learn has them: the columns of predict_proba."""
         names, kind = self._fitted(self._classes)
         return np.array(names, {"str": None, "int": np.int64, "bool": bool}[kind])
 

@@ -121,6 +121,10 @@ class Trained(Estimator):
             raise ParameterError(f"the checkpoint {path} was made with {said}; this model has other values")
         return saved._state()
 
+    def __getstate__(self):
+        """For copies and other processes: what is made again when it is needed stays behind."""
+        return vars(self) | {name: None for name in ("_network", "_reading") if name in vars(self)}
+
     def check_finite(self):
         """Raise TrainingError if a vector holds NaN or infinity."""
         for rows in self._matrices():

@@ -32,6 +32,13 @@ class Optimizer:
         self.rule = optim.Rule(self.kind, self.betas, self.epsilon)
         self.slots = {slot: params.like() for slot in self.kept}
 
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "rule"}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.rule = optim.Rule(self.kind, self.betas, self.epsilon)
+
     def begin(self, lr, scale=1.0):
         """Start a step with this learning rate, the gradients being multiplied by ``scale``."""
         self.steps += 1

@@ -48,6 +48,9 @@ class Params(Mapping):
     def __len__(self):
         return len(self.shapes)
 
+    def __reduce__(self):
+        return Params, (self.shapes, self.flat.dtype, self.flat)  # a copy's arrays are views of its own buffer
+
     def __repr__(self):
         return f"Params({', '.join(f'{name} {shape}' for name, shape in self.shapes.items())})"
 

@@ -87,6 +87,10 @@ class Recurrent:
         for array in self.params.values():
             array[:] = random.uniform(-bound, bound, array.shape)
 
+    def __getstate__(self):
+        """For copies and other processes: without memory to use again."""
+        return vars(self) | {"_free": {}}
+
     @property
     def output_size(self):
         """P: numbers of an output in one direction."""
