@@ -13,6 +13,7 @@ from ..errors import CorpusError, FormatError, ParameterError, TrainingError
 from ..nn.head import Head
 from ..nn.mix import ScalarMix
 from ..nn.optim import Adam
+from ..nn.softmax import NEVER
 from ..parallel import check_threads
 from ..tokenize import whitespace
 from .base import Estimator
@@ -155,7 +156,7 @@ class FrozenHead(Estimator):
         )  # fmt: skip
         mix = ScalarMix(depth)
         if not isinstance(self.layers, str):
-            mix.params["scores"][:] = -np.inf
+            mix.params["scores"][:] = NEVER
             mix.params["scores"][self.layers] = 0
         return mix, head
 
@@ -180,7 +181,7 @@ class FrozenHead(Estimator):
 
     def check_finite(self):
         """Raise TrainingError if a parameter holds NaN or infinity."""
-        if not all(np.isfinite(params.flat).all() for params in self._head.groups().values()):
+        if not all(np.isfinite(params.flat).all() for params in self.parts().values()):
             raise TrainingError(f"the head holds NaN or infinity: use a smaller lr ({self.lr:g})")
 
     def _probabilities(self, X):

@@ -157,6 +157,18 @@ def test_damaged_files_are_refused(small, text, tmp_path):
     assert refused > 150
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(small, text, number, tmp_path):
+    tensors, meta = small.fit(*text).to_native()
+    for name in tensors:
+        if name.startswith(("params.", "head.", "mix.", "optimizer.means.")):
+            damaged = np.array(tensors[name])
+            damaged.flat[-1] = number
+            native.write(tmp_path / "m.fe", tensors | {name: damaged}, meta)
+            with pytest.raises(FormatError, match=f"{name} holds NaN or infinity"):
+                fe.load(tmp_path / "m.fe")
+
+
 @pytest.mark.parametrize("name", ["params", "history"])
 @pytest.mark.parametrize("value", ["5", "[1]", "[" * 10_000, "", '{"nonsense": 1}', '{"threads": 0}'])
 def test_hostile_texts_are_refused(small, text, name, value, tmp_path):
