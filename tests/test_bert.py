@@ -11,7 +11,8 @@ from fastembed.errors import CorpusError, FormatError, NotFittedError, Parameter
 pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 import tiny_bert  # noqa: E402
 
-from fastembed.models.callbacks import STOP  # noqa: E402
+from fastembed import parallel  # noqa: E402
+from fastembed.models.callbacks import STOP, Callback  # noqa: E402
 from fastembed.models.pretraining import WarmUp, neighbourly, piece_counts, piece_ids  # noqa: E402
 from fastembed.nn import masked  # noqa: E402
 from fastembed.nn.attention import EncoderSizes  # noqa: E402
@@ -237,6 +238,19 @@ def test_stopped_inside_an_epoch_and_gone_on_with(tmp_path):
 
 def test_threads_train_the_same():
     assert np.array_equal(weights(model().fit(TEXT, verbose=0)), weights(model(threads=2).fit(TEXT, verbose=0)))
+
+
+def test_questions_in_the_middle_of_a_step_change_nothing(monkeypatch):
+    monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
+
+    class Asking(Callback):
+        def on_progress(self, bert, progress):
+            bert.fill("the [MASK] sat")
+            bert.judge(["the dog"])
+            bert.embed(["the dog"])
+
+    one, two = model().fit(TEXT, verbose=0), model().fit(TEXT, verbose=0, callbacks=Asking())
+    assert np.array_equal(one.params.flat, two.params.flat)
 
 
 def test_seeds_differ():

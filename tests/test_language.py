@@ -4,11 +4,13 @@ import copy
 import logging
 import math
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import fastembed as fe
+from fastembed import parallel
 from fastembed.errors import CorpusError, ParameterError
 from fastembed.models.language import (
     BOS,
@@ -212,6 +214,37 @@ def test_copies_of_models_in_use(kind, copied):
     model = kind.fit(TEXT * 9, verbose=0)
     scores = model.scores(["a b", "zebra"])
     assert np.array_equal(copied(model).scores(["a b", "zebra"]), scores)
+
+
+NEURAL = {
+    "nnlm": lambda: fe.NNLM(dim=16, hidden=16, min_count=1, threads=1),
+    "tree": lambda: fe.NNLM(dim=16, hidden=16, min_count=1, threads=1, output="hierarchical"),
+    "rnnlm": lambda: fe.RNNLM(dim=16, hidden=16, min_count=1, threads=1, batch=4, unroll=5, dropout=0.2),
+    "elmo": lambda: fe.ELMo(dim=8, hidden=16, filters=((1, 4), (2, 4)), min_count=1, threads=1, batch=4, steps=5),
+}
+
+
+@pytest.mark.parametrize("kind", NEURAL)
+def test_threads_of_the_users_do_not_meet(kind):
+    model = NEURAL[kind]().fit(TEXT * 9, verbose=0)
+    random = np.random.default_rng(0)
+    texts = [[" ".join(random.choice(list("abc"), 30)) for _ in range(9)] for _ in range(40)]
+    wanted = [model.perplexity(text) for text in texts]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(model.perplexity, texts)) == wanted
+
+
+@pytest.mark.parametrize("kind", NEURAL)
+def test_questions_in_the_middle_of_a_step_change_nothing(kind, monkeypatch):
+    monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
+
+    class Asking(fe.callbacks.Callback):
+        def on_progress(self, model, progress):
+            model.perplexity(["c b a c"])
+
+    text = ["a b c a a", "b b a", "c"] * 60
+    one, two = NEURAL[kind]().fit(text, verbose=0), NEURAL[kind]().fit(text, verbose=0, callbacks=Asking())
+    assert np.array_equal(one.params.flat, two.params.flat)
 
 
 def test_corpus_tells_its_tokenizer():

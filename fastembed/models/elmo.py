@@ -179,7 +179,8 @@ class ELMo(ContextualModel, Tokenized, Trained):
         sums = np.zeros(2)
         with blas.one_thread():
             for number in range(batches.batches):
-                losses, states = self.network.forward(batches.at(number), states, exact=True)
+                with self.network.lock:
+                    losses, states = self.network.forward(batches.at(number), states, exact=True)
                 sums += losses.sum(axis=1)
         with np.errstate(over="ignore"):  # infinity is what it is
             return Perplexities(*np.exp(sums / batches.size).tolist())
@@ -288,10 +289,12 @@ class ELMo(ContextualModel, Tokenized, Trained):
 
     def _step(self, batches, number, rate, epoch):
         """Train on a batch; its losses, both directions behind each other, or None if it was left out."""
-        unrolls, key = batches.at(number, (self.seed, epoch)), (self.seed, epoch, number)
-        states = self._carried(unrolls, batches.begins) if number else None
+        key, network = (self.seed, epoch, number), self.network
         try:
-            losses, after = self.network.step(self.optimizing, unrolls, states, rate, self.guard, key)
+            with network.lock:
+                unrolls = batches.at(number, key[:2])
+                states = self._carried(unrolls, batches.begins) if number else None
+                losses, after = network.step(self.optimizing, unrolls, states, rate, self.guard, key)
         except ParameterError as error:  # the layers take no such numbers
             raise TrainingError(f"{error}: numbers overflowed in epoch {epoch + 1}; use a smaller lr") from error
         if losses is None and self.guard.running == 1:
