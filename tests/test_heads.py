@@ -223,6 +223,24 @@ def test_states_that_are_not_finite_are_refused():
         fe.ELMoTagger(language_model=model).fit(X, y, verbose=0)
 
 
+@pytest.mark.parametrize("name", ["elmo", "bert"])
+@pytest.mark.parametrize("kind", [fe.ELMoTagger, fe.ELMoClassifier])
+def test_not_one_bit_of_the_language_model_changes(name, kind):
+    text = ["the dog runs", "a cat sees the dog"] * 9
+    if name == "bert":
+        pytest.importorskip("tokenizers", reason="the package tokenizers is not installed")
+        model = fe.BERT(layers=1, dim=8, heads=1, vocab_size=40, epochs=1)
+    else:
+        model = fe.ELMo(dim=4, hidden=4, filters=((1, 4),), batch=2, min_count=1, dropout=0.5)
+    tensors, meta = model.fit(text, verbose=0).to_native()
+    before = {name: array.tobytes() for name, array in tensors.items()}
+    y = [line.split() if kind is fe.ELMoTagger else line[0] for line in text]
+    head = kind(language_model=model, head="lstm", hidden=3, dropout=0.3, lr=0.1, epochs=2)
+    head.fit(text, y, verbose=0).score(text, y)
+    tensors, same = model.to_native()
+    assert {name: array.tobytes() for name, array in tensors.items()} == before and same == meta
+
+
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 def test_copies_of_models_in_use(copied):
     text = ["the dog runs", "a cat sees the dog"] * 9
