@@ -105,6 +105,26 @@ def test_a_trained_model_with_its_softmax(tmp_path, chars):
         fe.ELMo(chars="unicode", **SMALL).fit(TEXT, verbose=0).to_hdf5(*paths)
 
 
+def test_words_without_a_softmax(tmp_path):
+    """As bilm-tf dumps the weights of models without characters."""
+    paths = [tmp_path / name for name in ("o.json", "w.hdf5", "words.txt")]
+    trained = fe.ELMo(chars=None, **SMALL).fit(TEXT, verbose=0)
+    trained.to_hdf5(*paths)
+    with h5py.File(paths[1], "a") as file:
+        del file["softmax"]
+    model = fe.ELMo.load(*paths).set_params(**SMALL)
+    with pytest.raises(ParameterError, match="no softmax"):
+        model.perplexity(TEXT)
+    model.save(tmp_path / "m.fe")
+    again = fe.load(tmp_path / "m.fe")
+    for one, two, three in zip(model.embed(TEXT), again.embed(TEXT), trained.embed(TEXT), strict=True):
+        assert np.array_equal(one, two) and np.array_equal(one, three)
+    again.fit(TEXT, verbose=0, resume=True)
+    assert again.vocab.words == trained.vocab.words and again.perplexity(TEXT).forward < 100
+    again.save(tmp_path / "m.fe")
+    assert fe.load(tmp_path / "m.fe").perplexity(TEXT) == again.perplexity(TEXT)
+
+
 W_0 = "RNN_1/RNN/MultiRNNCell/Cell0/LSTMCell/W_0"
 
 

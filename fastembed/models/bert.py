@@ -217,7 +217,7 @@ class BERT(PiecedModel, Trained):
             epsilon=config["layer_norm_eps"],
             max_length=max(8, min(positions, contents.sentence.get("max_length", positions))),
             vocab_size=config["vocab_size"],
-            dropout=dropout if isinstance(dropout, float) and 0 <= dropout <= 0.95 else 0.1,
+            dropout=dropout if type(dropout) in (int, float) and 0 <= dropout <= 0.95 else 0.1,
         ).set_params(**parameters)
         parts = bert_names.parts(contents.tensors)
         sizes = model._sizes(config["vocab_size"], positions, config["type_vocab_size"])

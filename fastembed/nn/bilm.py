@@ -42,9 +42,9 @@ class Shape:
             how |= {"projection": self.dim, "projection_clip": self.clips[1]}
         return LSTM(self.dim, self.hidden, **how)
 
-    def arrays(self, words, characters):
-        """Names and shapes of the parameters; words : of the softmax, and of the embedding; characters : of the
-        alphabet."""
+    def arrays(self, words, characters, softmax=True):
+        """Names and shapes of the parameters; words : of the softmax, if there is one, and of the embedding;
+        characters : of the alphabet."""
         width = 4 * self.hidden
         shapes = {"embedding": (words, self.dim)} if self.encoder is None else self.encoder.arrays(characters)
         for side in SIDES:
@@ -54,7 +54,7 @@ class Shape:
                 shapes[f"{name}.bias"] = (width,)
                 if self.hidden != self.dim:
                     shapes[f"{name}.projection"] = (self.hidden, self.dim)
-        if words:
+        if words and softmax:
             shapes |= {"output": (words, self.dim), "output.bias": (words,)}
         return shapes
 
