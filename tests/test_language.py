@@ -143,11 +143,14 @@ def test_mixtures_that_cannot_be(model):
     other = Unigrams().fit(["x y", "y z"])
     with pytest.raises(ParameterError, match="vocabularies differ"):
         fe.evaluate.perplexity([model, other], TEXT)
-    for weights in ([1], [0.5, 0.6], [1.5, -0.5]):
+    for weights in ([1], [0.5, 0.6], [1.5, -0.5], "ab"):
         with pytest.raises(ParameterError, match="weights="):
             fe.evaluate.perplexity([model, model], TEXT, weights)
     with pytest.raises(ParameterError, match="at least one"):
         fe.evaluate.perplexity([], TEXT)
+    for wrong in (None, [model, None], fe.SkipGram(), fe.ELMo()):
+        with pytest.raises(ParameterError, match="is no language model"):
+            fe.evaluate.perplexity(wrong, TEXT)
 
 
 def test_generation(model):
