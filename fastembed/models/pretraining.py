@@ -93,7 +93,7 @@ class MaskedTrainer:
         numbers = np.arange(len(self.sequences))
         if not len(numbers):
             raise CorpusError("nothing to learn: cleaning has left no piece of the text")
-        step = round(1 / held_out) if held_out else len(numbers) + 1
+        step = round(min(1 / held_out, len(numbers) + 1)) if held_out else len(numbers) + 1
         apart = numbers % step == step - 1
         self.numbers, self.apart = numbers[~apart], numbers[apart]
         self.apart = self.apart[:: -(-len(self.apart) // JUDGED) or 1]
