@@ -14,6 +14,7 @@ from setuptools import Extension, setup
 MODULES = {
     "simd": ["dispatch.c", "kernels_base.c", "kernels_avx2.c", "kernels_avx512.c"],
     "job": [],
+    "blas": [],
     "sgns": [],
     "subwords": [],
     "dictionary": [],
@@ -44,6 +45,8 @@ MODULES = {
 }
 
 SHARED = "fastembed._core.shared"  # Cython's code for typed memoryviews: compiled once, not in every module
+
+METADATA = {"egg_info", "dist_info"}  # commands of setuptools that compile nothing: they need no C of Cython's either
 
 DIRECTIVES = {
     "language_level": 3,
@@ -86,7 +89,10 @@ def extensions(flavour):
         )
         for name, sources in MODULES.items()
     ]
-    shared = Extension(SHARED, [], extra_compile_args=COMMON + compile_flags, extra_link_args=link_flags)
+    if METADATA.intersection(sys.argv):
+        return modules
+    flags = COMMON + compile_flags + ["-O1"]  # no loop of ours is in it
+    shared = Extension(SHARED, [], extra_compile_args=flags, extra_link_args=link_flags)
     return cythonize(
         [*modules[:1], shared, *modules[1:]],  # what takes longest to compile comes first
         shared_utility_qualified_name=SHARED,

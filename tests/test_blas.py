@@ -1,5 +1,7 @@
 """Inside one_thread() the matrix library has one thread, afterwards as many as before."""
 
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -60,3 +62,17 @@ def test_without_openblas_nothing_happens(monkeypatch):
     monkeypatch.setattr(blas, "_functions", list)
     with blas.one_thread():
         assert (np.ones((3, 3)) @ np.ones((3, 3))).sum() == 27
+
+
+def test_a_blas_of_other_integers_is_refused():
+    code = """
+import types, scipy.linalg.cython_blas as real, scipy.linalg
+functions = dict(real.__pyx_capi__, sgemm=real.__pyx_capi__["dgemm"])
+scipy.linalg.cython_blas = types.SimpleNamespace(__pyx_capi__=functions)
+try:
+    import fastembed._core.blas
+except ImportError as error:
+    print(error)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "scipy's sgemm is void (char *" in told and "32-bit integers" in told

@@ -1,12 +1,26 @@
-"""Matrix products in loops without the GIL: the BLAS that scipy brings, for row-major matrices.
+"""Products in loops without the GIL: the BLAS that scipy brings (blas.pyx), for row-major matrices.
 
 A matrix is a struct; gemm is ``out = alpha a b + beta out``, for float32 or float64 (all three of one type). It starts
 no thread of its own inside fastembed.blas.one_thread(). BLAS knows columns, not rows: a row-major matrix is the
 transpose of what BLAS sees, and out^T = b^T a^T.
 """
 from cython cimport floating
-from libc.stdint cimport int64_t
-from scipy.linalg.cython_blas cimport dgemm, sgemm
+
+ctypedef void (*Sgemm)(char *, char *, int *, int *, int *, float *, float *, int *, float *, int *, float *, float *,
+                       int *) noexcept nogil
+ctypedef void (*Dgemm)(char *, char *, int *, int *, int *, double *, double *, int *, double *, int *, double *,
+                       double *, int *) noexcept nogil
+ctypedef float (*Sdot)(int *, float *, int *, float *, int *) noexcept nogil
+ctypedef double (*Ddot)(int *, double *, int *, double *, int *) noexcept nogil
+ctypedef void (*Saxpy)(int *, float *, float *, int *, float *, int *) noexcept nogil
+ctypedef void (*Daxpy)(int *, double *, double *, int *, double *, int *) noexcept nogil
+
+cdef Sgemm sgemm
+cdef Dgemm dgemm
+cdef Sdot sdot
+cdef Ddot ddot
+cdef Saxpy saxpy
+cdef Daxpy daxpy
 
 
 cdef struct Matrix:
@@ -44,3 +58,21 @@ cdef inline void gemm(double alpha, Matrix a, Matrix b, double beta, Matrix out)
     else:
         sgemm(&b_order, &a_order, &out.columns, &out.rows, &a.columns, &alpha_float, <float *> b.data, &b.stride,
               <float *> a.data, &a.stride, &beta_float, <float *> out.data, &out.stride)
+
+
+cdef inline floating dot(int n, const floating *x, const floating *y) noexcept nogil:
+    """The sum of x (n,) times y (n,)."""
+    cdef int one = 1
+    if floating is float:
+        return sdot(&n, <float *> x, &one, <float *> y, &one)
+    else:
+        return ddot(&n, <double *> x, &one, <double *> y, &one)
+
+
+cdef inline void add(int n, floating factor, const floating *x, floating *y) noexcept nogil:
+    """y (n,) += factor x (n,)"""
+    cdef int one = 1
+    if floating is float:
+        saxpy(&n, &factor, <float *> x, &one, y, &one)
+    else:
+        daxpy(&n, &factor, <double *> x, &one, y, &one)

@@ -7,31 +7,14 @@ from cython cimport floating
 from libc.math cimport exp, log1p
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memset
-from scipy.linalg.cython_blas cimport daxpy, ddot, saxpy, sdot
 
+from fastembed._core.blas cimport add, dot
 from fastembed._core.job cimport Job, fe_job_take
 
 cdef enum:
     TALL = 32  # rows of a chunk
 
 ROWS = TALL
-
-
-cdef inline floating dot(int n, const floating *x, const floating *y) noexcept nogil:
-    cdef int one = 1
-    if floating is float:
-        return sdot(&n, <float *> x, &one, <float *> y, &one)
-    else:
-        return ddot(&n, <double *> x, &one, <double *> y, &one)
-
-
-cdef inline void add(int n, floating factor, const floating *x, floating *y) noexcept nogil:
-    """y (n,) += factor x"""
-    cdef int one = 1
-    if floating is float:
-        saxpy(&n, &factor, <float *> x, &one, y, &one)
-    else:
-        daxpy(&n, &factor, <double *> x, &one, y, &one)
 
 
 def forward(Job job, const floating[:, ::1] inputs, const floating[:, ::1] weights, const floating[::1] bias,
