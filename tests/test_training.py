@@ -223,6 +223,11 @@ def test_early_stopping_by_metric():
     assert len(model(epochs=6).fit(TEXT, verbose=0, callbacks=stopping).history) == 4
 
 
+@pytest.mark.parametrize("kind", [fe.NGramLM, fe.SVDEmbedding])
+def test_models_without_a_loss_do_not_stop_early(kind):
+    assert len(kind().fit(TEXT, verbose=0, callbacks=fe.callbacks.EarlyStopping()).history) == 1
+
+
 def test_no_callback():
     with pytest.raises(ParameterError, match="no callback"):
         model().fit(TEXT, callbacks=[42])

@@ -46,6 +46,8 @@ class EarlyStopping(Callback):
         self.best, self.waited = -float("inf"), 0
 
     def on_epoch_end(self, model, record):
+        if self.metric is None and record.get("loss") is None:  # a model that is counted has one epoch and no loss
+            return None
         value = -record["loss"] if self.metric is None else self.metric(model)
         if value > self.best + self.min_delta:
             self.best, self.waited = value, 0
