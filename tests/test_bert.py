@@ -330,6 +330,12 @@ def test_heads_that_look_aside(width, heads, offsets):
     assert not both[:, 2 * width :].any()
 
 
+@pytest.mark.parametrize("text", [["a"], ["a", "b", "c"] * 5])
+def test_text_without_neighbours_begins_at_random(text):
+    bert = model(start="neighbours", pack=False, epochs=1).fit(text, verbose=0)
+    assert np.isfinite(bert.embed(["a"])[0]).all()
+
+
 def test_pieces_begin_as_skipgram_has_them():
     encoded = fe.Corpus(TEXT).encode()
     pieces = fe.Pieces.train(fe.Corpus(TEXT), 60, min_count=1)

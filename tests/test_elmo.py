@@ -1,5 +1,9 @@
 """ELMo: what it learns, how it goes on, what it gives for sentences of all kinds, and what it refuses."""
 
+import runpy
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from stopping import assert_goes_on_exactly, assert_starts_from_a_checkpoint, state
@@ -212,3 +216,17 @@ def test_damaged_files(tmp_path):
         native.write(tmp_path / f"{number}.fe", arrays, texts)
         with pytest.raises(FormatError, match="no complete ELMo"):
             fe.load(tmp_path / f"{number}.fe")
+
+
+def test_the_example_runs(tmp_path, monkeypatch, capsys):
+    text, example = ["the bank of the river", "a bank lent the money"] * 10, Path(__file__).parents[1] / "examples"
+    (tmp_path / "text").write_text("\n".join(text))
+    model(epochs=1).fit(text, verbose=0).save(tmp_path / "m.fe")
+    command = ["elmo_bank.py", str(tmp_path / "text"), "--model", str(tmp_path / "m.fe")]
+    monkeypatch.setattr(sys, "argv", command)
+    runpy.run_path(str(example / "elmo_bank.py"), run_name="__main__")
+    assert "cosine of the two banks:" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", [*command, "--word", "river"])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(example / "elmo_bank.py"), run_name="__main__")
+    assert "has no word 'river'" in capsys.readouterr().err

@@ -58,7 +58,8 @@ def neighbourly(pieces, encoded, size, seed):
     """What pieces may begin with instead of random numbers: SkipGram's vectors of the same text in pieces.
 
     Returns the pieces that occur (n,) and their vectors (n, size), of mean 0 and deviation 1. One thread finds them, so
-    they are always the same; a window of 2 makes pieces alike that can stand for each other.
+    they are always the same; a window of 2 makes pieces alike that can stand for each other. None in a text of which no
+    piece has a neighbour.
     """
     ids, offsets = piece_ids(pieces, encoded)
     counts = np.bincount(ids, minlength=len(pieces))
@@ -68,7 +69,10 @@ def neighbourly(pieces, encoded, size, seed):
     vocab = Vocab([pieces.tokens[k] for k in order], counts[order])
     sample = 1e-4 if len(ids) >= ENOUGH else 0
     model = SkipGram(dim=size, window=2, min_count=1, sample=sample, lr=0.05, epochs=2, threads=1, seed=seed)
-    model.fit(Corpus.of(Encoded(vocab, rank[ids], offsets), "pieces"), verbose=0)
+    try:
+        model.fit(Corpus.of(Encoded(vocab, rank[ids], offsets), "pieces"), verbose=0)
+    except CorpusError:  # no piece has another one beside it
+        return order[:0], np.zeros((0, size), np.float32)
     vectors = model.wv.vectors - model.wv.vectors.mean(0)
     return order[: len(vectors)], vectors / max(vectors.std(), np.float32(1e-30))
 
