@@ -347,9 +347,11 @@ def test_pieces_begin_as_skipgram_has_them():
     assert not np.array_equal(first.params.flat, model(epochs=1).fit(TEXT, verbose=0).params.flat)
 
 
-def test_gradients():
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_gradients(dropout):
     """Both heads and the tied embeddings, against central differences in double precision."""
-    sizes = EncoderSizes(14, 12, 2, width=6, layers=1, heads=2, inner=8, dtype=np.float64)
+    how = {"dropout": dropout, "attention_dropout": dropout, "dtype": np.float64}
+    sizes = EncoderSizes(14, 12, 2, width=6, layers=1, heads=2, inner=8, **how)
     params = masked.begin(sizes, masked.PARTS, (1,), np.ones(14))
     random = np.random.default_rng(2)
     params.flat[:] += random.normal(0, 0.3, params.flat.shape)
@@ -359,7 +361,7 @@ def test_gradients():
     network = masked.MaskedModel(sizes, params)
 
     def loss():
-        losses, pairs = network.gradients(batch)
+        losses, pairs = network.gradients(batch, np.random.default_rng(5) if dropout else None)
         return losses.mean() + pairs.mean()
 
     loss()
