@@ -261,7 +261,11 @@ def test_seeds_differ():
 
 def test_own_pieces_and_a_cased_vocabulary():
     pieces = fe.Pieces.of_vocab(tiny_bert.TOKENS)
+    with pytest.raises(ParameterError, match="pieces='pieces.json': give fe.Pieces"):
+        model(epochs=1).fit(["the white whale sea"], verbose=0, pieces="pieces.json")
     bert = model(epochs=1).fit(["the white whale sea"] * 20, verbose=0, pieces=pieces)
+    with pytest.raises(ParameterError, match="seed=-1"):
+        bert.judge(["the sea"], seed=-1)
     assert bert.pieces is pieces and len(bert.params["embeddings.words"]) == len(tiny_bert.TOKENS)
     assert any(
         token != token.lower() for token in model(cased=True, epochs=1).fit(["The Cat"] * 9, verbose=0).vocab[5:]

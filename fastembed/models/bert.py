@@ -125,6 +125,8 @@ class BERT(PiecedModel, Trained):
         self.check_params()
         if self.dim % self.heads:
             raise ParameterError(f"dim={self.dim} is no multiple of heads={self.heads}")
+        if not isinstance(pieces, Pieces | None):
+            raise ParameterError(f"pieces={repr(pieces)[:50]}: give fe.Pieces, or None to learn them")
         callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
         corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)
         mark = fingerprint(corpus.encode())
@@ -145,6 +147,7 @@ class BERT(PiecedModel, Trained):
         """
         self._fitted(self.pieces)
         self._check_head()
+        self.parameters["seed"].check("seed", seed)
         corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)
         trainer = MaskedTrainer(self, *piece_ids(self.pieces, corpus.encode()))
         return trainer.judged(trainer.numbers, (int(seed),))
