@@ -320,9 +320,6 @@ class BERT(PiecedModel, Trained):
     def _no_state(self):
         return None, None, None, Position(), [], self._made_with()
 
-    def _made_with(self):
-        return tuple(getattr(self, name) for name in self.fixed)
-
     def _matrices(self):
         return (self.params.flat,)
 

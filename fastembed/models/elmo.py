@@ -332,9 +332,6 @@ class ELMo(ContextualModel, Tokenized, Trained):
     def _no_state(self):
         return None, None, None, None, Position(), [], self._made_with(), ("whitespace", False), np.zeros(0)
 
-    def _made_with(self):
-        return tuple(getattr(self, name) for name in self.fixed)
-
     def _matrices(self):
         return (self.params.flat,)
 

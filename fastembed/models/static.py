@@ -90,13 +90,17 @@ class Trained(Estimator):
             raise
         return self
 
+    def _made_with(self):
+        """The values of the fixed parameters as they are now."""
+        return tuple(getattr(self, name) for name in self.fixed)
+
     def _open_checkpoint(self, checkpoint):
         """What resuming starts from: a model without a state takes the checkpoint's; whether it did."""
         opened = self.vocab is None and checkpoint.exists()
         if opened:
             self._set_state(self._read_state(checkpoint.path))
             checkpoint.ours = True
-        if self.vocab is not None and self._shape != tuple(getattr(self, name) for name in self.fixed):
+        if self.vocab is not None and self._shape != self._made_with():
             trained = ", ".join(f"{name}={value}" for name, value in zip(self.fixed, self._shape, strict=True))
             raise ParameterError(f"the model was trained with {trained}, which cannot change when training goes on")
         return opened
