@@ -209,8 +209,11 @@ def test_without_a_language_model_or_fit():
     X, y = sentences()
     with pytest.raises(ParameterError, match="language_model=None"):
         fe.ELMoTagger().fit(X, y, verbose=0)
-    with pytest.raises(ParameterError, match="language_model="):
+    with pytest.raises(ParameterError, match="language_model='elmo': give a contextual model"):
         fe.ELMoTagger(language_model="elmo")
+    for unfitted in (fe.ELMo(), fe.BERT()):
+        with pytest.raises(ParameterError, match=r"language_model=.*: fit or load the model first"):
+            fe.ELMoTagger(language_model=unfitted)
     with pytest.raises(NotFittedError):
         fe.ELMoTagger(language_model=TwoLayers()).predict(X)
 
