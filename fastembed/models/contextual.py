@@ -60,7 +60,7 @@ class WordWindows:
 
     >>> import fastembed as fe
     >>> wv = fe.KeyedVectors(["a", "b"], np.float32([[1, 2], [3, 4]]))
-    >>> WordWindows(wv, window=1).word_states([["a", "b", "?"]])[0][0].tolist()
+    >>> fe.WordWindows(wv, window=1).word_states([["a", "b", "?"]])[0][0].tolist()
     [[0.0, 0.0, 1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0, 0.0, 0.0], [3.0, 4.0, 0.0, 0.0, 0.0, 0.0]]
     """
 

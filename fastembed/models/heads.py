@@ -258,7 +258,7 @@ class ELMoTagger(FrozenHead):
 
     >>> import fastembed as fe
     >>> wv = fe.KeyedVectors(["the", "dog", "barks"], np.eye(3, dtype=np.float32))
-    >>> tagger = fe.ELMoTagger(language_model=fe.models.contextual.WordWindows(wv), lr=0.1)
+    >>> tagger = fe.ELMoTagger(language_model=fe.WordWindows(wv), lr=0.1)
     >>> tagger = tagger.fit([["the", "dog", "barks"]] * 9, [["DET", "NOUN", "VERB"]] * 9, verbose=0)
     >>> tagger.predict(["the dog"]), tagger.mix.weights.tolist()
     ([['DET', 'NOUN']], [1.0])
@@ -296,7 +296,7 @@ class ELMoClassifier(FrozenHead):
 
     >>> import fastembed as fe
     >>> wv = fe.KeyedVectors(["good", "bad", "film"], np.eye(3, dtype=np.float32))
-    >>> model = fe.ELMoClassifier(language_model=fe.models.contextual.WordWindows(wv), lr=0.1)
+    >>> model = fe.ELMoClassifier(language_model=fe.WordWindows(wv), lr=0.1)
     >>> texts, labels = ["a good film", "a bad film"] * 9, [1, 0] * 9
     >>> model.fit(texts, labels, verbose=0).predict(["good"]).tolist(), model.score(texts, labels)
     ([1], 1.0)
