@@ -134,6 +134,8 @@ def test_the_tagger_learns_which_layer_knows(head, memory):
     assert tagger.score(X, y) == 1 and tagger.predict(X) == y
     assert tagger.mix.weights[1] > 0.6 and tagger.history[-1]["weights"] == tagger.mix.weights.tolist()
     assert model.table.tobytes() == before
+    record = tagger.history[-1]
+    assert record["words_per_second"] * record["seconds"] == pytest.approx(sum(map(len, X)))
     rows = tagger.predict_proba(X)
     assert [len(row) for row in rows] == [len(row) for row in X]
     np.testing.assert_allclose(np.concatenate(rows).sum(1), 1, rtol=1e-6)

@@ -137,7 +137,8 @@ class FrozenHead(Estimator):
             features = Features(self.language_model, sentences, self.parameters["memory"].bytes_of(self.memory))
             self._set_state((classes, *self._begin(len(classes[0])), []))
             self.position = Position()
-            schedule = Schedule(float(self.lr), 0.0, int(self.epochs), len(sentences), unit="sentences")
+            words = sum(map(len, sentences))
+            schedule = Schedule(float(self.lr), 0.0, int(self.epochs), len(sentences), words, "sentences")
             trainer = Trainer(self, features, targets)
             Loop(self, trainer, schedule, callbacks, Checkpoint(None), verbose).run()
         except Exception:
