@@ -290,6 +290,14 @@ def test_a_tape_serves_once():
         layer.backward(tape, y)
 
 
+def test_gradients_go_where_there_is_room_for_them():
+    layer = fe.nn.LSTM(3, 4)
+    y, tape = layer.forward(np.ones((2, 2, 3)))
+    for grads in (fe.nn.LSTM(3, 2).params, fe.nn.LSTM(3, 4, dtype=np.float64).params):
+        with pytest.raises(ParameterError, match="grads="):
+            layer.backward(tape, y, grads=grads)
+
+
 def test_the_memory_of_a_tape_serves_the_next_one():
     random = np.random.default_rng(4)
     layer = fe.nn.Bidirectional(fe.nn.GRU(3, 5, layers=2, threads=4))

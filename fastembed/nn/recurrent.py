@@ -231,6 +231,8 @@ class Recurrent:
         -------
         dx : (T, B, I)
         grads : Params of the same names as ``params``
+
+        Raises ParameterError for shapes that do not fit, and for a tape that has been used.
         """
         steps, batch, _ = tape.shape
         if tape.used:
@@ -238,6 +240,8 @@ class Recurrent:
         dy = _array("dy", dy, self.dtype, (steps, batch, self.directions * self.output_size))
         flows = self._states("dstate", dstate, batch) or self._zero_states(batch)
         grads = self.params.like() if grads is None else grads
+        if grads.shapes != self.params.shapes or grads.flat.dtype != self.dtype:
+            raise ParameterError(f"grads={grads!r}: they should be like the layer's params, {self.params!r}")
         rows = dy.reshape(steps * batch, -1)
         with blas.one_thread():
             for layer in reversed(range(self.layers)):
