@@ -14,7 +14,10 @@ from .vocab import Vocab
 
 SHARE = 1 << 16  # bytes of files for which another thread is worth its start
 
-_ENCODING = "; for text in another encoding give Corpus the file object open(path, encoding=...)"
+_ENCODING = (
+    "; for text in another encoding give Corpus the file object open(path, encoding=...), or the command line "
+    "what iconv -t UTF-8 -f ENCODING makes of it"
+)
 
 logger = logging.getLogger("fastembed")
 
@@ -204,4 +207,6 @@ class Corpus:
             )
         if encoded.dropped:
             limit = f"max_word_bytes={self.max_word_bytes}"
-            logger.warning("%s: %d words longer than %s were left out", self.name, encoded.dropped, limit)
+            spaced = self.tokenizer in ("whitespace", "words")
+            hint = '; if it has no spaces, the tokenizer "chinese" or "characters" parts it' if spaced else ""
+            logger.warning("%s: %d words longer than %s were left out%s", self.name, encoded.dropped, limit, hint)

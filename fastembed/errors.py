@@ -13,7 +13,11 @@ class CorpusError(FastembedError, ValueError):
     """A corpus cannot be read or holds nothing to learn from."""
 
 
-class MissingFileError(CorpusError, FileNotFoundError):
+class MissingFileError(FastembedError, FileNotFoundError):
+    """A file that is to be read does not exist."""
+
+
+class MissingCorpusError(CorpusError, MissingFileError):
     """A file of a corpus does not exist."""
 
 

@@ -11,7 +11,7 @@ import sys
 import zlib
 from collections.abc import Iterable
 
-from .errors import CorpusError, MissingFileError, ParameterError
+from .errors import CorpusError, MissingCorpusError, ParameterError
 
 HEAD = 65536  # bytes at the start of a file that must be free of NUL
 _BOM = b"\xef\xbb\xbf"
@@ -173,7 +173,7 @@ class FileSource:
             mode = os.stat(self.path)
         except FileNotFoundError:
             hint = "; to train on text itself give a list of str" if " " in str(self.name) else ""
-            raise MissingFileError(f"there is no file {self.name}{hint}") from None
+            raise MissingCorpusError(f"there is no file {self.name or repr('')}{hint}") from None
         except (OSError, ValueError) as error:
             raise CorpusError(f"{self.name!r} cannot be opened: {error}") from None
         if stat.S_ISDIR(mode.st_mode):
@@ -299,7 +299,7 @@ def _files(paths):
         elif isinstance(path, str) and glob.has_magic(path) and not os.path.exists(path):
             found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
             if not found:
-                raise MissingFileError(f"no file matches {path}")
+                raise MissingCorpusError(f"no file matches {path}")
             sources += map(FileSource, found)
         else:
             sources.append(FileSource(path))

@@ -13,6 +13,7 @@ from .errors import FormatError, ParameterError, WordNotFoundError
 from .late import late
 
 _atomic_write = late("fastembed.io.atomic", "atomic_write")
+_open_file = late("fastembed.io.source", "open_file")
 _BLOCK = 1 << 16  # bytes of text that a thread numbers at once
 _SUGGEST_AMONG = 20_000  # most frequent words that a suggestion for an unknown word may come from
 
@@ -187,9 +188,9 @@ class Vocab:
 
     @classmethod
     def load(cls, path):
-        """Read what ``save`` writes; FormatError, with the line, for anything else."""
+        """Read what ``save`` writes; FormatError, with the line, or MissingFileError for anything else."""
         words, counts = [], []
-        with open(path, "rb") as file:
+        with _open_file(path) as file:
             for number, line in enumerate(file, 1):
                 word, _, count = line.rstrip(b"\r\n").rpartition(b" ")
                 if not word or not count.isdigit() or len(count) > 18:

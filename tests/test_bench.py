@@ -1,5 +1,6 @@
 """The benchmark's own arithmetic and parsing; nothing here is timed."""
 
+import functools
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command import assert_refused, run
 
 ROOT = Path(__file__).resolve().parent.parent
 if not (ROOT / "bench").is_dir():
@@ -177,3 +179,18 @@ def test_losses_that_stanford_s_program_prints():
     text = "01/02/26 - 03:04.05PM, iter: 001, cost: 0.018612\n01/02/26 - 03:04.06PM, iter: 002, cost: 0.012494\n"
     assert stanford.COST.findall(text) == ["0.018612", "0.012494"]
     assert external.parse("s:glove=ls").kinds == ("glove",)
+
+
+def test_the_command_line_runs_the_benchmarks_of_a_checkout(tmp_path):
+    verb = [sys.executable, "-m", "fastembed", "bench"]
+    found = functools.partial(
+        subprocess.run, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    assert "history " in found([*verb, "--list"]).stdout
+    assert "--megabytes" in found([*verb, "--help"]).stdout
+    assert found([*verb, "nothing"]).returncode == 2
+
+
+def test_the_command_line_says_where_the_benchmarks_are(tmp_path, monkeypatch):
+    monkeypatch.setattr("fastembed.cli.bench._SOURCE", tmp_path)
+    assert_refused(run("bench", "--list"), 1, "are not installed: run python -m bench in a checkout of the source")

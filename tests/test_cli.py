@@ -28,7 +28,20 @@ def trained(folder):
 
 def test_help_lists_every_verb():
     output = done(run("--help"))
-    for verb in ("train", "tfidf", "cooccur", "vocab", "nn", "analogy", "eval", "convert", "info", "doctor", "demo"):
+    for verb in (
+        "train",
+        "tfidf",
+        "cooccur",
+        "vocab",
+        "nn",
+        "analogy",
+        "eval",
+        "convert",
+        "explore",
+        "info",
+        "doctor",
+        "demo",
+    ):
         assert f"  {verb} " in output
         assert "Usage" in done(run(verb, "--help"))
 

@@ -37,7 +37,7 @@ def test_fasttexts_own_command_line(lines):
     options = (
         "-wordNgrams 2 -loss hs -bucket 1000 -minn 2 -maxn 3 -epoch 9 -lr 0.5 -thread 1 -label __label__ -verbose 0"
     )
-    done(run("supervised", "-input", "lines.txt", "-output", "m", *options.split()))
+    assert "epoch" not in done(run("supervised", "-input", "lines.txt", "-output", "m", *options.split()))
     model = fe.load("m.bin")
     assert (model.loss, model.word_ngrams, model.maxn, model.bucket) == ("hs", 2, 3, 1000)
 

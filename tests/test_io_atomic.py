@@ -11,6 +11,7 @@ import pytest
 from tiny_vectors import golden, random_vectors, same
 
 from fastembed import io
+from fastembed.errors import MissingFileError
 from fastembed.io import atomic
 from fastembed.io.atomic import atomic_write
 
@@ -26,6 +27,14 @@ def test_a_finished_block_writes_the_file(tmp_path):
         file.write("zwei\u00fc\n")
         assert path.read_bytes() == b"one"
     assert path.read_bytes() == "zwei\u00fc\n".encode() and os.listdir(tmp_path) == ["file"]
+
+
+def test_an_error_keeps_its_words(tmp_path):
+    for error in (MissingFileError("there is no file x"), OSError("what a library says")):
+        said = str(error)
+        with pytest.raises(OSError) as found, atomic_write(tmp_path / "file"):
+            raise error
+        assert str(found.value) == said
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, OSError])

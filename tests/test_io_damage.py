@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tiny_vectors import random_vectors
 
-from fastembed import io
-from fastembed.errors import FormatError
+from fastembed import KeyedVectors, Vocab, io
+from fastembed.errors import CorpusError, FormatError, MissingFileError
+from fastembed.evaluate import word_pairs
 
 FORMATS = ["safetensors", "word2vec", "word2vec-bin", "glove", "vec"]
 
@@ -196,8 +197,16 @@ def test_other_files_are_recognised(data, message, tmp_path):
 def test_folders_and_missing_files(tmp_path):
     with pytest.raises(FormatError, match="folder"):
         io.load(tmp_path)
-    with pytest.raises(FileNotFoundError, match="nothing here"):
-        io.load(tmp_path / "nothing here")
+    for read in (
+        io.load,
+        KeyedVectors.load,
+        Vocab.load,
+        io.read_conllu,
+        lambda path: word_pairs(random_vectors(), path),
+    ):
+        with pytest.raises(MissingFileError, match="there is no file .*nothing here") as found:
+            read(tmp_path / "nothing here")
+        assert isinstance(found.value, FileNotFoundError) and not isinstance(found.value, CorpusError)
 
 
 def test_a_line_without_an_end_takes_no_time(tmp_path, monkeypatch):

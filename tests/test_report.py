@@ -148,6 +148,17 @@ def test_map_without_known_words(tmp_path):
     assert not (tmp_path / "map.svg").exists()
 
 
+def test_map_of_what_cannot_be_drawn(tmp_path):
+    kv = random_vectors(["a", "b", "c"])
+    kv.vectors[1, 2] = np.nan
+    with pytest.raises(fe.errors.ParameterError, match="'b'.*NaN"):
+        fe.report.map(kv, path=tmp_path / "map.svg")
+    with pytest.raises(fe.errors.NotFittedError):
+        fe.report.map(fe.SkipGram(), path=tmp_path / "map.svg")
+    with pytest.raises(fe.errors.ParameterError, match="list has no word vectors"):
+        fe.report.map([], path=tmp_path / "map.svg")
+
+
 def test_map_of_unknown_method(tmp_path):
     with pytest.raises(fe.errors.ParameterError, match="umap"):
         fe.report.map(random_vectors(["a"]), path=tmp_path / "map.svg", method="umap")

@@ -382,3 +382,36 @@ def test_a_full_disk_does_not_end_the_run(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(fe.SkipGram, "save", full)
     trained = model().fit(TEXT, verbose=0, checkpoint=tmp_path)
     assert len(trained.history) == 3 and "No space left" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("cls", "more"), [(fe.SkipGram, {}), (fe.CBOW, {"hs": True}), (fe.FastText, {"maxn": 0}), (fe.FastText, {})]
+)
+def test_training_starts_from_given_vectors(cls, more, tmp_path):
+    settings = {"dim": 6, "min_count": 1, "sample": 0, "epochs": 1, "lr": 1e-9, "threads": 1} | more
+    given = fe.KeyedVectors(["b", "unheard", "a"], np.arange(18, dtype=np.float32).reshape(3, 6))
+    given.save(tmp_path / "v.txt")
+    cold = cls(**settings).fit(["a b c d"] * 30, verbose=0)
+    for vectors in (given, tmp_path / "v.txt"):
+        model = cls(**settings).fit(["a b c d"] * 30, verbose=0, vectors=vectors)
+        assert "unheard" not in model.wv
+        rows = model._inputs[:, :6]
+        for word in "ab":
+            np.testing.assert_allclose(rows[model.vocab[word]], given[word], atol=1e-5)
+        np.testing.assert_allclose(rows[model.vocab["c"]], cold._inputs[cold.vocab["c"], :6], atol=1e-5)
+
+
+def test_impossible_vectors_to_start_from(tmp_path):
+    given, text = fe.KeyedVectors(["b"], np.zeros((1, 6), np.float32)), ["a b"] * 9
+    for options, parameters, message in (
+        ({"vectors": given, "resume": True}, {}, "choose one"),
+        ({"vectors": given}, {"dim": 7}, "6 dimensions cannot start a model of 7"),
+        ({"vectors": {}}, {}, "vectors=dict"),
+        ({"vectors": given}, {"hash_count": 1}, "hash_count"),
+    ):
+        cls = fe.FastText if "hash_count" in parameters else fe.SkipGram
+        with pytest.raises(ParameterError, match=message):
+            cls(**{"dim": 6, "min_count": 1} | parameters).fit(text, **options)
+    fe.NGramLM(order=2).fit(text, verbose=0).save(tmp_path / "lm.fe")
+    with pytest.raises(fe.errors.FormatError, match=r"lm\.fe: holds NGramLM"):
+        fe.SkipGram(dim=6).fit(text, vectors=tmp_path / "lm.fe")

@@ -25,9 +25,11 @@ _VERBS = {  # verb -> (file, help); a file is imported only when its verb runs
     "perplexity": ("language", "How well a language model predicts a text."),
     "generate": ("language", "Sentences from a language model."),
     "embed": ("contextual", "Vectors of words in their sentences, from ELMo or BERT."),
+    "explore": ("explore", "A page to look at vectors with: map, neighbours, analogies."),
     "convert": ("files", "Read vectors in one format and write them in another."),
     "info": ("files", "What a model or vector file contains."),
     "doctor": ("doctor", "Versions, instruction set, threads, extras, conflicts."),
+    "bench": ("bench", "Measure against other packages, in a checkout of the source."),
     "demo": ("demo", "Train on the novels that ship with fastembed."),
 }
 _FASTTEXT_VERBS = ("skipgram", "cbow")  # fastText's own position: fastembed skipgram -input f -output m

@@ -21,7 +21,8 @@ def classify():
     """Labels for texts, as fastText's supervised models give them: train, predict, test."""
 
 
-def run(corpus, out, quiet, input_files, output_prefix, **values):
+def run(corpus, out, quiet, verbose, input_files, output_prefix, **values):
+    quiet = quiet or verbose == 0
     targets = [check_output(path, ENDINGS) for path in out]
     if output_prefix:
         targets.append(check_output(output_prefix + ".bin", ENDINGS))
@@ -68,7 +69,7 @@ def _options(function):
         click.option("-q", "--quiet", is_flag=True, help="No progress."),
         click.option("-input", "input_files", multiple=True, help="fastText's CORPUS."),
         click.option("-output", "output_prefix", help="fastText's OUT: writes OUTPUT.bin."),
-        click.option("-verbose", type=click.INT, default=2, hidden=True, expose_value=False),
+        click.option("-verbose", type=click.INT, default=2, hidden=True),
     )):  # fmt: skip
         function = decorate(function)
     return function

@@ -65,7 +65,7 @@ def embed(model, text, out, layers, words, pool, normalize, precision):
                 add(count, normed(states) if normalize else states)
                 count += 1
         if not count:
-            raise FastembedError(f"{text}: there is no line to embed")
+            raise FastembedError(f"{'standard input' if text == '-' else text}: there is no line to embed")
     what = f"{count:,} vectors" if pool else f"{count:,} sentences"
     written(path, f"{what} x {opened.width}", time.perf_counter() - start)
 

@@ -40,8 +40,9 @@ def eval(file, tests, restrict_vocab, case_sensitive, delimiter, sections, as_js
 
 def is_analogies(path):
     """Whether the first line of text in a file is a section title of an analogy file, ``: name``."""
-    with open(path, encoding="utf-8", errors="replace") as lines:
-        first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    from ..io.source import read_lines
+
+    first = next((line for line in read_lines(path) if line.strip() and not line.startswith("#")), "")
     return first.lstrip("\ufeff").startswith(":")
 
 
@@ -65,7 +66,7 @@ def _pairs(vectors, path, delimiter, fold):
 
 
 def _analogies(vectors, path, restrict_vocab, fold, every):
-    score, parts = vectors.evaluate_word_analogies(path, restrict_vocab=restrict_vocab, case_insensitive=fold)
+    _, parts = vectors.evaluate_word_analogies(path, restrict_vocab=restrict_vocab, case_insensitive=fold)
     rows = []
     for part in parts if every else parts[-1:]:
         correct, asked = len(part["correct"]), len(part["correct"]) + len(part["incorrect"])
@@ -73,8 +74,7 @@ def _analogies(vectors, path, restrict_vocab, fold, every):
         rows.append(
             {
                 "test": str(path) if total else f"  {part['section']}", "kind": "analogies",
-                "accuracy": float(score) if total else correct / asked if asked else float("nan"),
-                "correct": correct, "asked": asked,
+                "accuracy": correct / asked if asked else None, "correct": correct, "asked": asked,
             }
         )  # fmt: skip
     return rows
@@ -90,6 +90,7 @@ def _table(rows):
                 f"spearman {row['spearman']:.3f}  pearson {row['pearson']:.3f}  {row['out_of_vocabulary']:.1%} unknown"
             )
         else:
-            text = f"accuracy {row['accuracy']:.3f}  {row['correct']:,} of {row['asked']:,} analogies"
+            share = "nan" if row["accuracy"] is None else f"{row['accuracy']:.3f}"
+            text = f"accuracy {share}  {row['correct']:,} of {row['asked']:,} analogies"
         lines.append(f"{row['test']:{width}s}  {text}")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .options import corpus_options, open_corpus, read
-from .outputs import FORMATS, announce, check_folder, check_output, size_text
+from .outputs import FORMATS, announce, check_apart, check_folder, check_output, size_text
 from .program import Verb, say
 from .query import load_vectors
 
@@ -23,6 +23,7 @@ def vocab(corpus, out, min_count, max_vocab, threads, **settings):
     """Count the words of a text: one "word count" a line, the most frequent first."""
     if out:
         check_folder(Path(out).parent)
+        check_apart(corpus, [out])
     encoded = read(open_corpus(corpus, threads=threads, **settings))
     kept = encoded.vocab.pruned(min_count, max_vocab)
     lines = (f"{word} {count}\n" for word, count in zip(kept.words, kept.counts.tolist(), strict=True))

@@ -1,5 +1,6 @@
 """Where results go: checked before the work, written after it."""
 
+import glob
 import json
 import os
 import tempfile
@@ -40,6 +41,14 @@ def check_output(path, endings=tuple(FORMATS)):
         )
     check_folder(path.parent)
     return path
+
+
+def check_apart(sources, targets):
+    """Fail if a file to write is one of those to read, or matched by a pattern among them: that text would be lost."""
+    names = [name for source in sources for name in (source, *glob.glob(source)) if os.path.exists(name)]
+    for path in targets:
+        if os.path.exists(path) and any(os.path.samefile(name, path) for name in names):
+            raise click.UsageError(f"{path}: is text to read, which would be lost", click.get_current_context(True))
 
 
 def check_folder(folder):

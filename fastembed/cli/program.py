@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -31,6 +31,9 @@ class Program(Group):
 
     def main(self, args=None, prog_name=None, standalone_mode=True, **extra):
         args = list(sys.argv[1:] if args is None else args)
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed before we began: nobody wants to read it
+                setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for as long as we run)
         if not standalone_mode:
             return super().main(args, prog_name, standalone_mode=False, **extra)
         options = args[: args.index("--")] if "--" in args else args
@@ -104,8 +107,9 @@ def _remembered_interrupts():
 
 
 def say(message):
-    """One line for the reader; standard output is for results only."""
-    click.echo(message, err=True)
+    """One line for the reader; standard output is for results only. A reader who has gone stops no training."""
+    with suppress(OSError):
+        click.echo(message, err=True)
 
 
 def _explain(error):
@@ -172,4 +176,5 @@ class _Lines(logging.Handler):
         if tqdm is None:
             say(text)
         else:
-            tqdm.tqdm.write(text, file=sys.stderr)
+            with suppress(OSError):
+                tqdm.tqdm.write(text, file=sys.stderr)

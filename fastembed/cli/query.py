@@ -90,7 +90,7 @@ def table(question, answers):
 def _each(questions, answer, count, prompt):
     """Answer the questions given, or (None) those of standard input until it ends; exit code 1 if one failed."""
     failed = 0
-    for question in _lines(prompt) if questions is None else questions:
+    for question in _lines(prompt, count) if questions is None else questions:
         if len(question) != count:
             say(f"fastembed: error: give {prompt} on a line, not {len(question)}")
             failed = FAILED
@@ -104,8 +104,8 @@ def _each(questions, answer, count, prompt):
     return failed
 
 
-def _lines(prompt):
-    """The words of each non-empty line of standard input, with a prompt where a person types."""
+def _lines(prompt, count):
+    """The words of each non-empty line of standard input, one by one if count is 1; a prompt where a person types."""
     person = sys.stdin.isatty()
     while True:
         if person:
@@ -113,5 +113,6 @@ def _lines(prompt):
         line = sys.stdin.readline()
         if not line:
             return
-        if line.strip():
-            yield line.split()
+        words = line.split()
+        if words:
+            yield from [[word] for word in words] if count == 1 else [words]

@@ -1,6 +1,7 @@
 """``fastembed train MODEL CORPUS... -o OUT``: one command a registered model, its flags made from its parameters."""
 
 import contextlib
+import inspect
 import logging
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from click.core import ParameterSource
 
 from .. import models
 from ..errors import FastembedError
+from ..models.training import Checkpoint
 from .options import corpus_options, model_options, open_corpus, read
-from .outputs import FORMATS, LANGUAGE_FORMATS, beside, check_output, write
+from .outputs import FORMATS, LANGUAGE_FORMATS, beside, check_apart, check_output, write
 from .program import INTERRUPTED, Group, Verb, interrupts, say
+from .query import load_vectors
 
 _FIT = (
     "input_files",
@@ -23,6 +26,7 @@ _FIT = (
     "resume",
     "checkpoint",
     "every",
+    "vectors",
 )
 _NGRAMS = ("minn", "maxn", "bucket")
 _EPOCHS = ("checkpoint", "every", "resume")  # for models that are trained in epochs
@@ -73,6 +77,7 @@ def train_command(name, cls, preset=None):
     first = [p for p in command.params if p.name in ("corpus", "out")]
     left_out = (() if _in_epochs(cls) else _EPOCHS) + (() if _vectors(cls) and not _contextual(cls) else _FILES)
     left_out += () if "hs" in cls.parameters else ("loss",)
+    left_out += () if "vectors" in inspect.signature(cls.fit).parameters else ("vectors",)
     rest = [p for p in command.params if p not in first and p.name not in left_out]
     command.params = first + _preset_options(cls) + model_options(cls) + rest
     if "minn" not in cls.parameters and _in_epochs(cls):
@@ -113,7 +118,8 @@ def _formats(cls):
         return {".fe": "the whole model: training can go on"}
     if not _vectors(cls):
         return LANGUAGE_FORMATS
-    return FORMATS if _in_epochs(cls) else FORMATS | {".fe": "the whole model"}
+    formats = FORMATS if _in_epochs(cls) else FORMATS | {".fe": "the whole model"}
+    return {k: v for k, v in formats.items() if k != ".floret" or "hash_count" in cls.parameters}
 
 
 def _endings(cls):
@@ -125,8 +131,9 @@ def _run_options(run):
     options = (
         click.option("-o", "--out", multiple=True, help="File to write; may be given several times."),
         click.option("--checkpoint", help="Folder to save the state of training in."),
-        click.option("--every", default="1", show_default=True, help="Epochs (2) or time (10m) between checkpoints."),
-        click.option("--resume", help="Go on from this .fe file or checkpoint, with its parameters."),
+        click.option("--every", help="Epochs (2) or time (10m) between checkpoints.  [default: 1]"),
+        click.option("--resume", help="Go on from this .fe file or folder of --checkpoint, with its parameters."),
+        click.option("--vectors", "-pretrainedVectors", help="File of vectors of known words to start from."),
         click.option("-q", "--quiet", is_flag=True, help="No progress."),
         click.option("-input", "input_files", multiple=True, help="fastText's CORPUS."),
         click.option(
@@ -147,11 +154,11 @@ def fit(cls, values):
     _fasttext(cls, settings, values)
     targets = _targets(settings, ".bin" if "minn" in cls.parameters else ".fe", tuple(_formats(cls)))
     model = _model(cls, settings["resume"], values)
+    _check_model(model, targets)
     sources = (*corpus_settings.pop("corpus"), *(settings["input_files"] or ()))
+    check_apart(sources, targets)
     corpus = open_corpus(sources, threads=model.threads, **corpus_settings)
-    extra = {"resume": bool(settings["resume"])} if _in_epochs(cls) else {}
-    if settings["checkpoint"]:
-        extra |= {"checkpoint": settings["checkpoint"], "every": _every(settings["every"])}
+    extra = _extra(cls, settings)
     quiet = settings["quiet"] or settings["verbose"] == 0
     logging.getLogger("fastembed").setLevel(logging.WARNING if quiet else logging.INFO)
     try:
@@ -164,8 +171,37 @@ def fit(cls, values):
     return 0
 
 
-def _every(text):
-    return int(text) if text.isdigit() else text
+def _extra(cls, settings):
+    """What ``fit`` takes besides the corpus; errors that need no corpus to be seen are seen here."""
+    extra, folder, every = {}, settings["checkpoint"], settings["every"] or "1"
+    if _in_epochs(cls):
+        extra["resume"] = bool(settings["resume"])
+    if folder:
+        extra |= {"checkpoint": folder, "every": int(every) if every.isdigit() else every}
+        Checkpoint(folder, extra["every"])
+    elif settings["every"]:
+        raise click.UsageError("--every says how often to save: say where with --checkpoint FOLDER")
+    if settings["vectors"] and settings["resume"]:
+        raise click.UsageError("--vectors starts anew and --resume goes on: choose one of them")
+    if settings["vectors"]:
+        extra["vectors"] = load_vectors(settings["vectors"])
+    return extra
+
+
+def _check_model(model, targets):
+    """Fail now, not after training, if a parameter cannot be or a file could not hold such a model."""
+    model.check_params()
+    hashed, smoothing = getattr(model, "hash_count", None), getattr(model, "smoothing", None)
+    for path in targets:
+        reason = None
+        if path.suffix.lower() == ".floret" and not hashed:
+            reason = "a floret table needs --hash-count 1 to 4"
+        elif path.suffix.lower() == ".bin" and hashed:
+            reason = "fastText's format has no --hash-count: write .floret or .fe"
+        elif ".arpa" in path.suffixes and smoothing in ("laplace", "lidstone"):
+            reason = f"an ARPA file cannot hold --smoothing {smoothing}: write .fe"
+        if reason:
+            raise click.UsageError(f"{path}: {reason}", click.get_current_context(True))
 
 
 def _fasttext(cls, settings, values):
@@ -205,7 +241,8 @@ def _resumed(cls, path, given, context):
     """The model in a file, with the parameters that were given on this command line."""
     from ..io import load
 
-    model = load(path)
+    kept = Path(path, "checkpoint.fe")
+    model = load(kept if kept.exists() else path)
     if not isinstance(model, cls):
         raise FastembedError(f"{path}: holds {type(model).__name__}, not {cls.__name__}")
     fixed = [k for k in ("dim", "hs") if k in given and given[k] != getattr(model, k)]

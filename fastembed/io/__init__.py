@@ -57,7 +57,8 @@ def load(path, format=None, *, errors="strict", duplicates="error", threads=None
     threads : for text; None means one for each CPU.
 
     Returns KeyedVectors, or the model that was saved. Raises FormatError, with the line or the byte, for a file that
-    is damaged, truncated or of no known format; OSError if it cannot be opened.
+    is damaged, truncated or of no known format; MissingFileError if there is none, another OSError if it cannot be
+    opened.
 
     >>> with open("two.txt", "w") as file:
     ...     _ = file.write("2 2\\nking 1 0.5\\nqueen 0 1\\n")

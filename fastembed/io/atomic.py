@@ -21,12 +21,12 @@ def atomic_write(path, mode="wb"):
 
     Raises OSError with the path, for instance when the disk is full.
     """
-    path = os.path.realpath(path)
+    given, path = path, os.path.realpath(path)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
-        old = os.stat(path) if os.path.exists(path) else None
+        old = os.stat(given) if os.path.exists(given) else None
         if old is not None and not stat.S_ISREG(old.st_mode):
-            with open(path, mode, **text) as file:  # a folder raises IsADirectoryError here
+            with open(given, mode, **text) as file:  # a folder raises IsADirectoryError here; /dev/stdout has no path
                 yield file
             return
         temporary = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.tmp")
@@ -44,7 +44,7 @@ def atomic_write(path, mode="wb"):
             raise
         _sync_folder(os.path.dirname(path))
     except OSError as error:
-        if error.filename is None or error.filename.endswith(".tmp"):
+        if error.errno is not None and (error.filename is None or error.filename.endswith(".tmp")):
             error.filename = path  # a failed write() names no file
         raise
 

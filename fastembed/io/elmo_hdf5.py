@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import FormatError, ParameterError
 from .atomic import atomic_write
+from .source import open_file
 
 CHARACTERS = 261  # 256 bytes, <S>, </S>, beginning and end of a word, padding
 SPECIAL = ("<S>", "</S>", "<UNK>")
@@ -59,7 +60,7 @@ def _shown(value):
 def read_options(path):
     """ELMo's parameters from options.json; FormatError if they are damaged or contradict each other."""
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             options = json.loads(file.read(1 << 20))
     except (ValueError, RecursionError) as error:
         raise FormatError(path, f"is no JSON ({error})"[:200]) from None
@@ -231,7 +232,7 @@ def _opened(path):
     h5py = _h5py()
     if os.path.isdir(path):
         raise FormatError(path, "this is a folder, not a file")
-    with open(path, "rb"):
+    with open_file(path):
         pass  # OSError if it cannot be
     try:
         return h5py.File(path, "r")
@@ -292,8 +293,8 @@ def _array(path, dataset, name, shape):
 def read_vocabulary(path):
     """The words behind <S>, </S>, <UNK>; FormatError, with the line, for another beginning or a word that returns."""
     try:
-        with open(path, encoding="utf-8") as file:
-            words = file.read().split("\n")
+        with open_file(path) as file:
+            words = file.read().decode().split("\n")
     except UnicodeDecodeError as error:
         raise FormatError(path, "is not UTF-8", offset=error.start) from None
     words = [word.strip() for word in (words[:-1] if words and not words[-1] else words)]

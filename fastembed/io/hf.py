@@ -19,6 +19,7 @@ from ..errors import FormatError, ParameterError
 from ..pieces import Pieces, parsed, special_of, vocab_lines
 from . import native
 from .atomic import atomic_write
+from .source import open_file
 
 LOG = logging.getLogger("fastembed")
 SIZES = {  # key of config.json -> largest value
@@ -223,7 +224,7 @@ def _sentence(folder):
 
 
 def _text(path):
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         data = file.read()
     try:
         return data.decode()

@@ -19,6 +19,7 @@ from ..vectors import KeyedVectors
 from ..vocab import Vocab
 from .atomic import atomic_write
 from .rows import check_finite, invalid_utf8, repeats
+from .source import open_file
 
 ALIGN = 64
 _PAD = "_pad."  # tensors of zeros that only move the next one to a multiple of ALIGN
@@ -92,7 +93,7 @@ def read(path):
     Every size is checked against the file's before an array is made. Raises FormatError for a damaged or truncated
     file.
     """
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size < 10:
             raise FormatError(path, "the file is too short to be safetensors", offset=size)

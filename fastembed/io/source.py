@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 
-from ..errors import FormatError
+from ..errors import FormatError, MissingFileError
 
 _PACKED = {  # first bytes -> what opens them
     b"\x1f\x8b": gzip.open,
@@ -21,6 +21,14 @@ _PACKED = {  # first bytes -> what opens them
 HEAD_BYTES = 1 << 16
 
 
+def open_file(path):
+    """A file's bytes as a file object; MissingFileError if there is none."""
+    try:
+        return open(path, "rb")
+    except FileNotFoundError:
+        raise MissingFileError(f"there is no file {os.fspath(path) or repr('')}") from None
+
+
 class Source:
     """The bytes of one file.
 
@@ -28,12 +36,13 @@ class Source:
     ----------
     path : a file; .gz, .bz2 and .xz contents are recognised by their first bytes and unpacked to a temporary file.
 
-    Raises FormatError if the file is empty or a damaged archive, OSError if it cannot be opened.
+    Raises FormatError if the file is empty or a damaged archive, MissingFileError if there is none, another OSError if
+    it cannot be opened.
     """
 
     def __init__(self, path):
         self.path = os.fspath(path)
-        with open(self.path, "rb") as file:
+        with open_file(self.path) as file:
             start = file.read(6)
             packed = next((opener for magic, opener in _PACKED.items() if start.startswith(magic)), None)
             self.map = self._mapped(file) if packed is None else self._unpacked(packed)

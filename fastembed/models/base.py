@@ -26,6 +26,12 @@ class Estimator:
         )
         cls.__doc__ = (cls.__doc__ or "").rstrip() + _parameter_section(cls.parameters)
 
+    def __new__(cls, *values, **parameters):
+        if values:  # before Python names the __init__ of whichever base has it
+            first = next(iter(cls.parameters))
+            raise TypeError(f"{cls.__name__} takes its parameters by name: {cls.__name__}({first}=...)")
+        return super().__new__(cls)
+
     def __init__(self, **parameters):
         for name, parameter in self.parameters.items():
             setattr(self, name, parameter.default)
@@ -50,6 +56,9 @@ class Estimator:
         """Raise ParameterError if an attribute was set to what its parameter does not allow."""
         for name, parameter in self.parameters.items():
             parameter.check(name, getattr(self, name))
+        lr, min_lr = getattr(self, "lr", None), getattr(self, "min_lr", None)
+        if min_lr is not None and min_lr > lr:
+            raise ParameterError(f"min_lr={min_lr:g} is above lr={lr:g}: the rate falls from lr to min_lr")
 
     def save(self, path):
         """Write the whole state to a native file, so that training can go on; ``fe.load`` reads it.

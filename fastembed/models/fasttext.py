@@ -27,6 +27,9 @@ class FastText(Word2Vec):
     is composed once when its token enters the window, trained there as in SkipGram or CBOW, and what it has learnt
     goes to its rows once when it leaves. For Chinese, whose words are short, use minn=1 (and maxn=2 or 3).
 
+    Going on (``fit(resume=True)``) keeps the n-grams; a vocabulary that grows needs room for a second matrix meanwhile.
+    ``fit(vectors=...)`` sets the words' own rows, as fastText does: n-grams start at random.
+
     >>> import fastembed as fe
     >>> model = fe.FastText(dim=8, min_count=1, epochs=1, bucket=1000)
     >>> model = model.fit(["here and there", "there and back"] * 50, verbose=0)
@@ -63,14 +66,10 @@ class FastText(Word2Vec):
         self._training = False
         super().__init__(**parameters)
 
-    def fit(self, corpus, y=None, **options):
-        """Train on a corpus; returns self. See SkipGram.fit for the options and errors.
-
-        Going on (``resume=True``) keeps the n-grams; a vocabulary that grows needs room for a second matrix meanwhile.
-        """
+    def _fit_text(self, *arguments, **start):
         self._training = True
         try:
-            return super().fit(corpus, y, **options)
+            return super()._fit_text(*arguments, **start)
         finally:
             self._training, self._wv = False, None
 
@@ -217,6 +216,11 @@ class FastText(Word2Vec):
         return model
 
     # -- the beginning of a run
+
+    def _begin(self, encoded, how, mark, resume, start):
+        if start is not None and self.hash_count:
+            raise ParameterError("vectors= sets the words' own rows, and with hash_count there are none")
+        super()._begin(encoded, how, mark, resume, start)
 
     def _new_inputs(self, vocab):
         self._ngrams, self._places = self._wanted(), None

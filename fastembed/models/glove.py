@@ -1,7 +1,6 @@
 """GloVe: global vectors (Pennington, Socher and Manning 2014, "GloVe: Global Vectors for Word Representation")."""
 
 import json
-import os
 import zlib
 
 import numpy as np
@@ -11,11 +10,12 @@ from .._core import glove, simd
 from .._core.job import Job
 from ..corpus import Corpus
 from ..errors import CorpusError, FormatError, ParameterError
-from ..io import load, native
+from ..io import native
 from ..vectors import KeyedVectors
 from .callbacks import Callbacks
 from .cooccurrence import Cooccurrence
 from .parameters import Choice, Real, Size, Switch, Whole
+from .start import known, open_start
 from .static import Trained, merged
 from .training import Checkpoint, Loop, Position, Schedule, place_of, position_of
 
@@ -115,7 +115,7 @@ class GloVe(Trained):
         """
         self.check_params()
         callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
-        start = self._start_vectors(vectors, resume)
+        start = open_start(vectors, resume, int(self.dim) * (2 if self.model == "concat" else 1))
         counts = corpus if isinstance(corpus, Cooccurrence) else self._count(corpus, verbose)
         mark = _fingerprint(counts)
         return self._train(
@@ -183,26 +183,6 @@ class GloVe(Trained):
         corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)
         return Cooccurrence(**{name: getattr(self, name) for name in self.COUNTING}).fit(corpus, verbose=verbose)
 
-    def _start_vectors(self, vectors, resume):
-        """The KeyedVectors to start from, checked, or None."""
-        if vectors is None:
-            return None
-        if resume:
-            raise ParameterError("vectors= starts anew and resume=True goes on: choose one of them")
-        name = "vectors="
-        if isinstance(vectors, (str, os.PathLike)):
-            name, vectors = f"{os.fspath(vectors)}: ", load(vectors)
-        vectors = getattr(vectors, "wv", vectors)
-        if not isinstance(vectors, KeyedVectors):
-            raise ParameterError(f"vectors={type(vectors).__name__}: give KeyedVectors or the path of a file of them")
-        wanted = int(self.dim) * (2 if self.model == "concat" else 1)
-        if vectors.vector_size != wanted:
-            raise ParameterError(f"{name}vectors of {vectors.vector_size} dimensions cannot start a model of {wanted}")
-        if not np.isfinite(vectors.vectors).all():
-            word = vectors.index_to_key[int(np.flatnonzero(~np.isfinite(vectors.vectors).all(1))[0])]
-            raise ParameterError(f"{name}the vector of {word!r} holds NaN or infinity")
-        return vectors
-
     def _begin(self, counts, mark, resume, start):
         """New or grown matrices for the words that were counted."""
         if counts.directional:
@@ -233,11 +213,8 @@ class GloVe(Trained):
 
     def _take(self, start, vocab, sides):
         """Let both sides of the words of ``start`` begin with its vectors."""
-        known = [(row, start.key_to_index[word]) for row, word in enumerate(vocab.words) if word in start.key_to_index]
-        if not known:
-            raise ParameterError(f"vectors= holds none of the {len(vocab)} words of the corpus")
-        rows, places = map(list, zip(*known, strict=True))
-        found = start.vectors[places] * np.float32(0.5 if self.model == "w+c" else 1)
+        rows, found = known(start, vocab)
+        found = found * np.float32(0.5 if self.model == "w+c" else 1)
         for side in (0, 1):
             first = side * self.dim if self.model == "concat" else 0
             sides[side][rows, 0, : self.dim] = found[:, first : first + self.dim]

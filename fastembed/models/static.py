@@ -44,14 +44,17 @@ class Trained(Estimator):
 
     fixed = ("dim",)  # parameters that cannot change when training goes on
 
-    def _fit_text(self, corpus, callbacks, verbose, resume, checkpoint, every):
-        """``fit`` of the models that have ``_begin`` and ``_loop`` for the text that they ``_read``."""
+    def _fit_text(self, corpus, callbacks, verbose, resume, checkpoint, every, **start):
+        """``fit`` of the models that have ``_begin`` and ``_loop`` for the text that they ``_read``.
+
+        start : what else ``_begin`` takes.
+        """
         self.check_params()
         callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
         encoded, how = self._read(corpus)
         mark = fingerprint(encoded)
         return self._train(
-            lambda: self._begin(encoded, how, mark, resume),
+            lambda: self._begin(encoded, how, mark, resume, **start),
             lambda: self._loop(encoded, callbacks, verbose, checkpoint),
             mark,
             resume,

@@ -17,6 +17,7 @@ from ..parallel import check_threads
 from ..vectors import KeyedVectors
 from .parameters import Real, Switch, Whole
 from .progress import LOG
+from .start import known, open_start
 from .static import Trained, check_vocab, merged
 from .training import Loop, Position, Schedule, place_of, position_of
 
@@ -68,7 +69,7 @@ class Word2Vec(Trained):
         """The output side (V, dim) float32: of words, or with hs of the tree's inner nodes (V - 1, dim)."""
         return self._fitted(self._outputs)[: self._output_rows(), : self._shape[0]]
 
-    def fit(self, corpus, y=None, *, callbacks=(), verbose=1, resume=False, checkpoint=None, every=1):
+    def fit(self, corpus, y=None, *, callbacks=(), verbose=1, resume=False, checkpoint=None, every=1, vectors=None):
         """Train on a corpus; returns self.
 
         Parameters
@@ -81,12 +82,16 @@ class Word2Vec(Trained):
             `epochs` more on this corpus, whose new words enter the vocabulary.
         checkpoint : folder to save the whole state to while training; with resume, a new model starts from it.
         every : how often, in epochs or as a time ("10m").
+        vectors : KeyedVectors, or the path of any file of vectors, to start from, of as many dimensions. Words that
+            they lack start at random; the words of the model are those of the corpus.
 
         Raises CorpusError if there is nothing to learn from, ParameterError for impossible parameters, TrainingError
         if numbers overflow. The model is then as it was before; if it was going on with a stopped run, it is as in the
         run's last checkpoint, or without one not fitted.
         """
-        return self._fit_text(corpus, callbacks, verbose, resume, checkpoint, every)
+        self.check_params()
+        start = open_start(vectors, resume, int(self.dim))
+        return self._fit_text(corpus, callbacks, verbose, resume, checkpoint, every, start=start)
 
     def to_native(self):
         """The whole state as (tensors, texts): vectors of both sides, vocabulary, position, history, parameters."""
@@ -140,7 +145,7 @@ class Word2Vec(Trained):
 
     # -- the beginning of a run
 
-    def _begin(self, encoded, _, mark, resume):
+    def _begin(self, encoded, _, mark, resume, start):
         """New or grown matrices for the words of this corpus."""
         types = encoded.vocab
         vocab = types.pruned(self.min_count, self.max_vocab)
@@ -149,6 +154,9 @@ class Word2Vec(Trained):
             check_vocab(types, vocab, self.min_count)
             state = (vocab, self._new_inputs(vocab), memory.zeros((len(vocab), simd.padded(self.dim))))
             history = []
+            if start is not None:
+                rows, found = known(start, vocab)
+                state[1][rows, : self.dim] = found
         else:
             state, history = self._grown(*old[:3], vocab), old[4]
         self._set_state((*state, Position(corpus=mark), history, (self.dim, self.hs)))

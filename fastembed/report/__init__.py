@@ -1,6 +1,7 @@
-"""Pictures of results: ``map`` of words and the ``training_curve`` of a model, as SVG (our own) or PNG (matplotlib)."""
+"""Results to look at: ``map`` and ``training_curve`` as SVG (our own) or PNG (matplotlib), ``explorer`` as a page."""
 
 from .curve import training_curve
+from .explorer import explorer
 from .wordmap import map
 
-__all__ = ["map", "training_curve"]
+__all__ = ["explorer", "map", "training_curve"]

@@ -3,6 +3,8 @@
 import numpy as np
 
 from ..errors import ParameterError, WordNotFoundError
+from ..io.rows import check_finite
+from ..vectors import KeyedVectors
 from . import layout
 from .scene import INK, PALETTE, Scene, text_width
 
@@ -17,7 +19,7 @@ def map(kv, words=None, path="map.svg", *, title=None, method="tsne"):
 
     Parameters
     ----------
-    kv : KeyedVectors
+    kv : KeyedVectors, or a model that has them.
     words : which words. A list (colours then only mark which words lie together), a dict of group name to list (a
         colour a group, with a legend), or None for the 120 most frequent. Words without a vector are left out; at most
         400 are drawn.
@@ -25,13 +27,16 @@ def map(kv, words=None, path="map.svg", *, title=None, method="tsne"):
     title : heading; None writes how many words and dimensions there are.
     method : "tsne" (exact t-SNE on cosine distances, no chance in it) or "pca".
 
-    Returns the path. Raises WordNotFoundError if no word has a vector, ParameterError for another file name or method.
+    Returns the path. Raises WordNotFoundError if no word has a vector, ParameterError for vectors with NaN or infinity
+    and for another file name or method.
     """
     if method not in ("tsne", "pca"):
         raise ParameterError(f"method={method!r}: use 'tsne' or 'pca'")
+    kv = vectors_of(kv)
     groups = _groups(kv, words)
     labels = [word for members in groups.values() for word in members]
     vectors = np.asarray([kv[word] for word in labels], dtype=np.float64)
+    check_finite(KeyedVectors(labels, vectors))
     points = layout.tsne(vectors) if method == "tsne" else layout.pca(layout.unit_rows(vectors))
     points = layout.lay_down(points)
     if isinstance(words, dict):
@@ -42,6 +47,14 @@ def map(kv, words=None, path="map.svg", *, title=None, method="tsne"):
         legend = []
     shown = title or f"{len(labels)} of {len(kv):,} words, {vectors.shape[1]} dimensions"
     return _draw(points, labels, colours, legend, shown).save(path)
+
+
+def vectors_of(given):
+    """The KeyedVectors that are given, or those of a model."""
+    vectors = given.wv if hasattr(type(given), "wv") else given
+    if not isinstance(vectors, KeyedVectors):
+        raise ParameterError(f"{type(given).__name__} has no word vectors: give KeyedVectors or a model that has them")
+    return vectors
 
 
 def _groups(kv, words):

@@ -41,7 +41,7 @@ def test_parameters_are_keyword_only_documented_and_kept(kind):
     for name, parameter in kind.parameters.items():
         assert parameter.help and f"{name} :" in kind.__doc__
         assert getattr(kind(), name) == parameter.default == signature.parameters[name].default
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=f"^{kind.__name__} takes its parameters by name: {kind.__name__}\\("):
         kind(100)
 
 
