@@ -181,6 +181,7 @@ def test_next_words(model):
         (lambda m: m.generate(seed="s"), "seed='s'"),
         (lambda m: m.generate(seed=-1), "seed=-1"),
         (lambda m: m.score([1, 2]), "list of str, and 1 is of type int"),
+        (lambda m: m.score(["a b", "c"]), "'a b' is no word: ``score`` takes one sentence"),
         (lambda m: m.score(None), "None is of type NoneType"),
         (lambda m: m.score(b"a b"), "b'a b' is of type bytes"),
         (lambda m: m.scores([None]), "None is of type NoneType"),
@@ -248,6 +249,17 @@ def test_questions_in_the_middle_of_a_step_change_nothing(kind, monkeypatch):
     text = ["a b c a a", "b b a", "c"] * 60
     one, two = NEURAL[kind]().fit(text, verbose=0), NEURAL[kind]().fit(text, verbose=0, callbacks=Asking())
     assert np.array_equal(one.params.flat, two.params.flat)
+
+
+def test_words_may_have_blanks_where_the_text_had_such():
+    assert Unigrams().fit([["New York", "is"], ["big"]]).score(["New Jersey", "is"]) < 0
+
+
+def test_scikit_learn_searches():
+    search = pytest.importorskip("sklearn.model_selection", reason="scikit-learn is not installed")
+    kwargs = {"scoring": lambda model, X, y=None: -model.perplexity(X), "cv": 2}
+    grid = search.GridSearchCV(fe.NGramLM(smoothing="lidstone"), {"alpha": [0.1, 1e6]}, **kwargs)
+    assert grid.fit(TEXT * 6).best_params_ == {"alpha": 0.1}
 
 
 def test_corpus_tells_its_tokenizer():

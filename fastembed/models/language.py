@@ -12,7 +12,7 @@ import numpy as np
 
 from .._core.texts import plain
 from ..corpus import Corpus
-from ..errors import CorpusError
+from ..errors import CorpusError, ParameterError
 from ..late import late
 from ..vocab import Vocab
 from .parameters import Real, Whole
@@ -141,9 +141,13 @@ class LanguageModel(Tokenized):
     def score(self, sentence):
         """The natural logarithm of the probability of a whole sentence with its </s>.
 
-        sentence : list of str, or a str to split.
+        sentence : list of str, or a str to split. ParameterError for a list of sentences, which ``scores`` takes.
         """
-        ids = self._text_ids(sentence)
+        words = self._words(sentence)
+        several = next((word for word in words if " " in word), None)
+        if several is not None and not (self._fitted(self.vocab).blob == ord(" ")).any():
+            raise ParameterError(f"{several[:50]!r} is no word: ``score`` takes one sentence, ``scores`` takes many")
+        ids = self._text_ids(words)
         return float(self._logprobs(ids, np.array([0, len(ids)], np.int64)).sum())
 
     def scores(self, sentences):
