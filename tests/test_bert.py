@@ -266,6 +266,9 @@ def test_own_pieces_and_a_cased_vocabulary():
     bert = model(epochs=1).fit(["the white whale sea"] * 20, verbose=0, pieces=pieces)
     with pytest.raises(ParameterError, match="seed=-1"):
         bert.judge(["the sea"], seed=-1)
+    with pytest.raises(ParameterError, match="goes on with its own"):
+        bert.fit(["the sea"] * 9, resume=True, verbose=0, pieces=fe.Pieces.train(["the sea"], 20))
+    assert bert.fit(["the sea"] * 9, resume=True, verbose=0, pieces=pieces).pieces is pieces
     assert bert.pieces is pieces and len(bert.params["embeddings.words"]) == len(tiny_bert.TOKENS)
     assert any(
         token != token.lower() for token in model(cased=True, epochs=1).fit(["The Cat"] * 9, verbose=0).vocab[5:]

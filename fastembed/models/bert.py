@@ -127,6 +127,8 @@ class BERT(PiecedModel, Trained):
             raise ParameterError(f"dim={self.dim} is no multiple of heads={self.heads}")
         if not isinstance(pieces, Pieces | None):
             raise ParameterError(f"pieces={repr(pieces)[:50]}: give fe.Pieces, or None to learn them")
+        if resume and pieces and self.pieces and pieces.tokens != self.pieces.tokens:
+            raise ParameterError(f"pieces={pieces!r}: the model goes on with its own, which are others")
         callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
         corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)
         mark = fingerprint(corpus.encode())
