@@ -125,6 +125,24 @@ def test_words_without_a_softmax(tmp_path):
     assert fe.load(tmp_path / "m.fe").perplexity(TEXT) == again.perplexity(TEXT)
 
 
+@pytest.mark.parametrize("word", ["\u3000", "\u00a0a", "\u2028", "\x85", "a\x0b", "\ufeff"])
+def test_words_of_wide_blanks_come_back(tmp_path, word):
+    paths = [tmp_path / name for name in ("o.json", "w.hdf5", "words.txt")]
+    model = fe.ELMo(**SMALL).fit([["a", word, "b"]] * 9, verbose=0)
+    model.to_hdf5(*paths)
+    assert fe.ELMo.load(*paths).vocab.words == model.vocab.words
+
+
+@pytest.mark.parametrize("word", ["a\nb", "a ", "\rb"])
+def test_words_that_no_line_holds(tmp_path, word):
+    paths = [tmp_path / name for name in ("o.json", "w.hdf5", "words.txt")]
+    model = fe.ELMo(**SMALL).fit([["a", word, "b"]] * 9, verbose=0)
+    with pytest.raises(ParameterError, match="a line break or a blank"):
+        model.to_hdf5(*paths)
+    assert not list(tmp_path.iterdir())
+    model.to_hdf5(*paths[:2])
+
+
 W_0 = "RNN_1/RNN/MultiRNNCell/Cell0/LSTMCell/W_0"
 
 
