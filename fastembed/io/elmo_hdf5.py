@@ -346,6 +346,4 @@ def _check_words(words):
         raise ParameterError("this model has no vocabulary to write")
     for word in words:
         if "\n" in word or word != word.strip(_BLANKS):
-            raise ParameterError(
-                f"the word {word[:80]!r} has a line break or a blank at an end, which a line cannot hold"
-            )
+            raise ParameterError(f"the word {word[:80]!r} has a line break or a blank at an end: no line can hold it")
