@@ -305,3 +305,13 @@ def test_scikit_learn_lines_it_up():
     wv = fe.KeyedVectors(WORDS, np.eye(len(WORDS), dtype=np.float32))
     line = pipeline.make_pipeline(fe.ELMoTagger(language_model=WordWindows(wv), epochs=20, lr=0.1)).fit(X, y)
     assert line.predict(X) == y and line.score(X, y) == 1
+
+
+def test_scikit_learn_divides_sentences():
+    search = pytest.importorskip("sklearn.model_selection", reason="scikit-learn is not installed")
+    X, y = sentences()
+    wv = fe.KeyedVectors(WORDS, np.eye(len(WORDS), dtype=np.float32))
+    tagger = fe.ELMoTagger(language_model=WordWindows(wv), epochs=20, lr=0.1)
+    assert search.cross_val_score(tagger, X, y, cv=3).tolist() == [1, 1, 1]
+    grid = search.GridSearchCV(tagger, {"lr": [1e-9, 0.1]}, cv=2).fit(X, y)
+    assert grid.best_params_ == {"lr": 0.1}

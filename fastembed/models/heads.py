@@ -247,7 +247,9 @@ class FrozenHead(Estimator):
         from sklearn.utils import ClassifierTags
 
         tags = super().__sklearn_tags__()
-        tags.estimator_type, tags.classifier_tags, tags.target_tags.required = "classifier", ClassifierTags(), True
+        tags.target_tags.required = True
+        if self.pooled:  # a tagger's y, a list of lists, is none that scikit-learn could divide by classes
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
         return tags
 
 
