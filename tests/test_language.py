@@ -210,6 +210,16 @@ def test_words_are_made_as_in_training():
     assert nameless.score(["a", "b"]) < 0
 
 
+def test_lists_of_words_stay_words_in_a_text_too():
+    for tokenizer in ("characters", lambda text: text.split("-")):
+        model = Unigrams().fit(fe.Corpus(["Ab", "AB-b"], tokenizer=tokenizer, lowercase=True))
+        lists = [["A", "b"], ["AB"]]
+        wanted = model.perplexity(fe.Corpus(lists, lowercase=True))
+        assert model.perplexity(lists) == model.perplexity(iter(lists)) == model.perplexity(tuple(lists)) == wanted
+        with pytest.raises(CorpusError, match="no items"):
+            model.perplexity(iter([])) if tokenizer == "characters" else model.perplexity(fe.Corpus([]))
+
+
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 @pytest.mark.parametrize(
     "kind", [fe.NGramLM(), fe.NNLM(dim=2, hidden=2, min_count=1), fe.RNNLM(dim=2, hidden=2, min_count=1)], ids=repr

@@ -1,5 +1,7 @@
 """Tokenized: what models share that remember how the words of their corpus were made."""
 
+from itertools import chain
+
 from ..corpus import Corpus
 from ..errors import ParameterError
 from ..tokenize import NAMES
@@ -27,10 +29,14 @@ class Tokenized(Estimator):
     def corpus(self, source):
         """A Corpus of text whose words are made as those of this model were; ``source`` as Corpus takes it.
 
-        A Corpus is given back as it is. Raises ParameterError where the tokenizer has no name.
+        A Corpus is given back as it is; lists of words stay words. Raises ParameterError where the tokenizer has no
+        name and the words are still to be made.
         """
         if isinstance(source, Corpus):
             return source
+        source, first = _peeked(source)
+        if isinstance(first, (list, tuple)):
+            return Corpus(source, lowercase=self.lowercase)
         self._check_tokenizer()
         return Corpus(source, tokenizer=self.tokenizer, lowercase=self.lowercase)
 
@@ -57,6 +63,16 @@ class Tokenized(Estimator):
         else:
             words = words_of(text)
         return [word.lower() for word in words] if self.lowercase else words
+
+
+def _peeked(source):
+    """What a Corpus may be made of, and the first item of a list, a tuple or an iterator; None for anything else."""
+    if isinstance(source, (list, tuple)):
+        return source, source[0] if source else None
+    if not hasattr(source, "__next__") or hasattr(source, "read"):
+        return source, None
+    first = next(source, None)
+    return (source if first is None else chain([first], source)), first
 
 
 def words_of(sentence):
