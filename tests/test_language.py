@@ -265,6 +265,16 @@ def test_words_may_have_blanks_where_the_text_had_such():
     assert Unigrams().fit([["New York", "is"], ["big"]]).score(["New Jersey", "is"]) < 0
 
 
+@pytest.mark.parametrize("kind", [NEURAL["nnlm"], NEURAL["elmo"]])
+def test_words_are_made_as_before_when_training_goes_on(kind):
+    text = ["Abc", "CBA"] * 9
+    corpus = fe.Corpus(text, tokenizer="characters", lowercase=True)
+    one, two = kind().fit(corpus, verbose=0), kind().fit(corpus, verbose=0)
+    one.fit(text, verbose=0, resume=True)
+    two.fit(corpus, verbose=0, resume=True)
+    assert np.array_equal(one.params.flat, two.params.flat)
+
+
 def test_scikit_learn_searches():
     search = pytest.importorskip("sklearn.model_selection", reason="scikit-learn is not installed")
     kwargs = {"scoring": lambda model, X, y=None: -model.perplexity(X), "cv": 2}

@@ -51,7 +51,7 @@ class Trained(Estimator):
         """
         self.check_params()
         callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
-        encoded, how = self._read(corpus)
+        encoded, how = self._read(corpus, resume)
         mark = fingerprint(encoded)
         return self._train(
             lambda: self._begin(encoded, how, mark, resume, **start),
@@ -61,7 +61,7 @@ class Trained(Estimator):
             checkpoint,
         )
 
-    def _read(self, corpus):
+    def _read(self, corpus, resume):
         """What ``fit`` was given: (Encoded, whatever else ``_begin`` wants to know of it)."""
         return (corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)).encode(), None
 

@@ -21,8 +21,10 @@ class Tokenized(Estimator):
         super().__init__(**parameters)
         self.tokenizer, self.lowercase = "whitespace", False
 
-    def _read(self, corpus):
-        """What ``fit`` was given: (Encoded, {"tokenizer": ..., "lowercase": ...}); the latter is set with ``vocab``."""
+    def _read(self, corpus, resume=False):
+        """What ``fit`` was given: (Encoded, {"tokenizer": ..., "lowercase": ...}); the latter is set with ``vocab``. A
+        model that goes on makes words as before."""
+        corpus = self.corpus(corpus) if resume and self.vocab is not None else corpus
         corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=getattr(self, "threads", None))
         return corpus.encode(), {"tokenizer": corpus.tokenizer, "lowercase": corpus.lowercase}
 
