@@ -76,7 +76,9 @@ def parser():
     make.add_argument("--threads", type=whole, nargs="+", default=[1, 2], help="numbers of threads, a table each (1 2)")
     make.add_argument("--repeats", type=whole, default=3, help="rounds; figures are medians (3)")
     make.add_argument("--peer", action="append", default=[], metavar="NAME[:KIND,..]=COMMAND", help=external.__doc__)
-    make.add_argument("--only", action="extend", nargs="+", metavar="NAME", help="only contestants whose names begin so")
+    make.add_argument(
+        "--only", action="extend", nargs="+", metavar="NAME", help="only contestants whose names begin so"
+    )
     make.add_argument("--quality", action="store_true", help="the quality case too (alone if no case is given)")
     make.add_argument("--seeds", type=int, nargs="+", default=[1], help="seeds of quality and rnnlm:epoch (1)")
     make.add_argument("--epochs", type=whole, default=5, help="epochs of the quality case (5)")
