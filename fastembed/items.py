@@ -109,6 +109,8 @@ class Reader:
             yield b"".join(out)
 
     def _encode(self, tokens, place):
+        if not hasattr(tokens, "__iter__"):
+            raise CorpusError(f"{_at(place)}: the tokenizer gave {repr(tokens)[:50]}, not a list of str")
         tokens = tokens if isinstance(tokens, (list, tuple)) else list(tokens)
         try:
             return _WORD.join(map(str.encode, tokens))

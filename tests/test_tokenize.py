@@ -124,3 +124,9 @@ def test_not_a_tokenizer(tokenizer):
 def test_a_tokenizer_that_gives_no_str():
     with pytest.raises(CorpusError, match="item 0: token 1 is of type int"):
         fe.Corpus(["a b"], tokenizer=lambda text: ["a", 1]).encode()
+
+
+@pytest.mark.parametrize("tokens", [None, 5])
+def test_a_tokenizer_that_gives_no_list(tokens):
+    with pytest.raises(CorpusError, match=f"item 0: the tokenizer gave {tokens}, not a list of str"):
+        fe.Corpus(["a b"], tokenizer=lambda text: tokens).encode()
