@@ -43,9 +43,13 @@ class Context:
         return f"{self.text.name}, {self.text.size / data.MEGABYTE:.0f} MB, {self.text.words:,} words"
 
     def chosen(self, contestants):
-        """Those of ``contestants`` that --only names; all if it is not given."""
+        """Those of ``contestants`` that --only names; all if it is not given. BenchError if there is none."""
         only = self.options.only
-        return [one for one in contestants if not only or any(one.name.startswith(name) for name in only)]
+        found = [one for one in contestants if not only or any(one.name.startswith(name) for name in only)]
+        if not found:
+            names = ", ".join(one.name for one in contestants)
+            raise BenchError(f"--only {' '.join(only)}: there is none of that name among {names}")
+        return found
 
     def tell(self, line):
         """Say on stderr what is going on."""
@@ -72,7 +76,9 @@ def parser():
     make.add_argument("--threads", type=whole, nargs="+", default=[1, 2], help="numbers of threads, a table each (1 2)")
     make.add_argument("--repeats", type=whole, default=3, help="rounds; figures are medians (3)")
     make.add_argument("--peer", action="append", default=[], metavar="NAME[:KIND,..]=COMMAND", help=external.__doc__)
-    make.add_argument("--only", nargs="+", metavar="NAME", help="only contestants whose names begin so")
+    make.add_argument(
+        "--only", action="extend", nargs="+", metavar="NAME", help="only contestants whose names begin so"
+    )
     make.add_argument("--quality", action="store_true", help="the quality case too (alone if no case is given)")
     make.add_argument("--seeds", type=int, nargs="+", default=[1], help="seeds of quality and rnnlm:epoch (1)")
     make.add_argument("--epochs", type=whole, default=5, help="epochs of the quality case (5)")

@@ -1,6 +1,6 @@
 """Two banks: the nearest neighbours of a word in its sentence, by ELMo and by a vector that has no sentence.
 
-    python examples/elmo_bank.py TEXT [--model FILE.fe] [--word bank] [--epochs 1]
+    python examples/elmo_bank.py TEXT [--model FILE.fe] [--word bank] [--sentences "one bank" "another"] [--epochs 1]
 
 TEXT has a tokenised sentence on each line. The model is trained on it, unless it is given.
 """
@@ -25,6 +25,9 @@ def main():
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--sentences", nargs="+", default=SENTENCES)
     given = parser.parse_args()
+    for sentence in given.sentences:
+        if given.word not in sentence.split():
+            parser.error(f"--sentences: {sentence!r} has no word {given.word!r}")
     corpus = fe.Corpus(given.text)
     model = fe.load(given.model) if given.model else fe.ELMo.small(epochs=given.epochs).fit(corpus)
     found = [line for line in corpus.encode().lines() if given.word in line.split()][:2000]

@@ -33,6 +33,7 @@ _NAMES = {  # public name -> module that has it
     "ELMo": ".models.elmo",
     "ELMoTagger": ".models.heads",
     "ELMoClassifier": ".models.heads",
+    "WordWindows": ".models.contextual",
     "BERT": ".models.bert",
     "Pieces": ".pieces",
     "OneHotEncoder": ".models.onehot",

@@ -111,8 +111,7 @@ class Reader:
     def _encode(self, tokens, place):
         if not isinstance(tokens, (list, tuple)):
             if isinstance(tokens, (str, bytes)) or not hasattr(tokens, "__iter__"):
-                kind = type(tokens).__name__
-                raise CorpusError(f"{_at(place)}: the tokenizer returned one {kind}, where a list of str is needed")
+                raise CorpusError(f"{_at(place)}: the tokenizer gave {repr(tokens)[:50]}, not a list of str")
             tokens = list(tokens)
         try:
             return _WORD.join(map(str.encode, tokens))

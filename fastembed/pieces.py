@@ -12,6 +12,7 @@ from functools import cache
 
 import numpy as np
 
+from .corpus import Corpus
 from .errors import CorpusError, ParameterError
 
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
@@ -49,6 +50,8 @@ class Pieces:
     """
 
     def __init__(self, tokenizer, special=None):
+        if not hasattr(tokenizer, "no_truncation"):
+            raise ParameterError(f"tokenizer={repr(tokenizer)[:50]}: give a Tokenizer of the package tokenizers")
         tokenizer.no_truncation()
         tokenizer.no_padding()
         numbers = tokenizer.get_vocab(with_added_tokens=True)
@@ -75,14 +78,17 @@ class Pieces:
 
         Parameters
         ----------
-        corpus : Corpus; its words are what may be cut.
-        size : pieces, special ones among them; fewer if the corpus has no more pairs.
+        corpus : Corpus, or anything that Corpus takes; its words are what may be cut.
+        size : pieces, special ones among them; fewer if the corpus has no more pairs, more if it has more characters.
         lowercase : fold case and drop accents.
         min_count : pairs that occur less often are left.
 
         Characters that are not among the most frequent that make up 99.95 % of the text have no piece: their words are
         [UNK]. The same corpus gives the same vocabulary. Raises CorpusError if nothing is left of the words.
         """
+        if isinstance(size, bool) or not hasattr(size, "__index__") or size <= len(SPECIAL):
+            raise ParameterError(f"size={size!r}: give a whole number of at least {len(SPECIAL) + 1}")
+        corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
         tokenizers, encoded = _package(), corpus.encode()
         blank = cls.of_vocab(SPECIAL.values(), lowercase=lowercase).tokenizer
         alphabet, inner = _characters(blank, encoded.vocab, size)
@@ -157,12 +163,12 @@ class Pieces:
 
         Text s is ids[offsets[s]:offsets[s + 1]].
         """
-        found = self.tokenizer.encode_batch([_clean(text) for text in texts], add_special_tokens=False)
+        found = self.tokenizer.encode_batch(_clean(texts), add_special_tokens=False)
         return _packed([encoding.ids for encoding in found])
 
     def encode_words(self, words):
         """The pieces of words, each cut by itself, as ``encode`` of texts; one of which nothing is left is [UNK]."""
-        found = self.tokenizer.encode_batch([_clean(word) for word in words], add_special_tokens=False)
+        found = self.tokenizer.encode_batch(_clean(words), add_special_tokens=False)
         return _packed([encoding.ids or [self.ids["unk"]] for encoding in found])
 
     def inside(self):
@@ -170,9 +176,15 @@ class Pieces:
         return np.array([token.startswith(PREFIX) and len(token) > len(PREFIX) for token in self.tokens])
 
 
-def _clean(text):
-    """Text without halves of surrogate pairs, which are no UTF-8."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+def _clean(texts):
+    """A list of texts without halves of surrogate pairs, which are no UTF-8; ParameterError for what is none."""
+    if isinstance(texts, str) or not hasattr(texts, "__iter__"):
+        raise ParameterError(f"give a list of texts, not {repr(texts)[:50]}")
+    texts = list(texts)
+    for text in texts:
+        if not isinstance(text, str):
+            raise ParameterError(f"a text is a str, and {repr(text)[:50]} is of type {type(text).__name__}")
+    return [text if text.isascii() else text.encode("utf-8", "replace").decode() for text in texts]
 
 
 def _packed(rows):
@@ -183,8 +195,8 @@ def _packed(rows):
 def _characters(tokenizer, vocab, size):
     """The most frequent characters of words after cleaning, sorted: all, and those that occur inside words."""
     counts, inner = Counter(), set()
-    for word, count in zip(vocab.words, vocab.counts.tolist(), strict=True):
-        text = tokenizer.normalizer.normalize_str(_clean(word))
+    for word, count in zip(_clean(vocab.words), vocab.counts.tolist(), strict=True):
+        text = tokenizer.normalizer.normalize_str(word)
         for part, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text):
             inner.update(part[1:])
             for character in part:

@@ -46,6 +46,10 @@ class Vocab:
         if self.counts.shape != (size,):
             raise ParameterError(f"{size} words need {size} counts, not an array of shape {self.counts.shape}")
 
+    def __getstate__(self):
+        """For copies and other processes: without the WordMap, which is made again when it is needed."""
+        return {name: value for name, value in vars(self).items() if name != "map"}
+
     @cached_property
     def words(self):
         """The words as a list of str, by id."""

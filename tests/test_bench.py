@@ -70,6 +70,18 @@ def test_turns_alternate_and_a_failure_leaves_only_itself_out():
     assert any("broken left out: no such thing" in line for line in told)
 
 
+def test_only_names_contestants_that_are_there():
+    contestants = [runner.Contestant(name, None) for name in ("fastembed", "gensim, iterable", "word2vec.c")]
+
+    def chosen(*arguments):
+        return [one.name for one in command.Context(command.parser().parse_args(arguments), []).chosen(contestants)]
+
+    assert chosen() == ["fastembed", "gensim, iterable", "word2vec.c"]
+    assert chosen("--only", "gensim", "--only", "word") == ["gensim, iterable", "word2vec.c"]
+    with pytest.raises(runner.BenchError, match="--only glove: there is none of that name among fastembed, gensim"):
+        chosen("--only", "glove")
+
+
 def test_table_shows_how_many_times_better_ours_is():
     mine = runner.Contestant(results.OURS, None, [{"rate": 2e6, "peak": 1e8}])
     other = runner.Contestant("peer", None, [{"rate": 5e5, "peak": None}])

@@ -11,7 +11,8 @@ from fastembed.errors import CorpusError, FormatError, NotFittedError, Parameter
 pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 import tiny_bert  # noqa: E402
 
-from fastembed.models.callbacks import STOP  # noqa: E402
+from fastembed import parallel  # noqa: E402
+from fastembed.models.callbacks import STOP, Callback  # noqa: E402
 from fastembed.models.pretraining import WarmUp, neighbourly, piece_counts, piece_ids  # noqa: E402
 from fastembed.nn import masked  # noqa: E402
 from fastembed.nn.attention import EncoderSizes  # noqa: E402
@@ -97,9 +98,9 @@ def test_impossible_wishes(loaded, options, match):
         loaded.embed(["the"], **options)
 
 
-@pytest.mark.parametrize("sentences", ["the whale", [3], [["the", 3]], [b"the"]])
+@pytest.mark.parametrize("sentences", ["the whale", [3], [["the", 3]], [b"the"], [None], None, 3])
 def test_what_is_no_sentence(loaded, sentences):
-    with pytest.raises((ParameterError, TypeError), match=r"sentence|iterable"):
+    with pytest.raises(ParameterError, match="sentence"):
         loaded.embed(sentences)
 
 
@@ -121,8 +122,9 @@ def test_fill(loaded):
     assert len(row) == 3 and row[0][1] >= row[1][1] > 0
     [whole] = loaded.fill("the [MASK] whale", topn=100)
     assert len(whole) == len(tiny_bert.TOKENS) and abs(sum(p for _, p in whole) - 1) < 1e-6
-    with pytest.raises(ParameterError, match=r"no \[MASK\]"):
-        loaded.fill("the whale")
+    for text, topn, said in (("the whale", 3, r"no \[MASK\]"), (None, 3, "NoneType"), ("[MASK]", -1, "topn=-1")):
+        with pytest.raises(ParameterError, match=said):
+            loaded.fill(text, topn)
 
 
 def test_without_a_head(tmp_path):
@@ -190,7 +192,15 @@ def test_it_learns():
 def test_held_out_figures():
     record = model(held_out=0.2).fit(TEXT, verbose=0).history[-1]
     assert record["held_out_loss"] > 0 and 0 <= record["held_out_accuracy"] <= 1
-    assert "held_out_loss" not in model(held_out=0).fit(TEXT, verbose=0).history[-1]
+    for share in (0, 1e-300):
+        assert "held_out_loss" not in model(held_out=share, epochs=1).fit(TEXT, verbose=0).history[-1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_text_of_which_nothing_can_be_hidden():
+    bert = model(vocab_size=20, epochs=1, pack=False, held_out=0.5).fit(["a b", "\u0416"] * 20, verbose=0)
+    with pytest.raises(CorpusError, match="no piece of the text can be hidden"):
+        bert.judge(["\u6f22 \u5b57"])
 
 
 @pytest.mark.parametrize("options", [{}, {"next_sentence": True, "whole_words": True}])
@@ -231,6 +241,19 @@ def test_threads_train_the_same():
     assert np.array_equal(weights(model().fit(TEXT, verbose=0)), weights(model(threads=2).fit(TEXT, verbose=0)))
 
 
+def test_questions_in_the_middle_of_a_step_change_nothing(monkeypatch):
+    monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
+
+    class Asking(Callback):
+        def on_progress(self, bert, progress):
+            bert.fill("the [MASK] sat")
+            bert.judge(["the dog"])
+            bert.embed(["the dog"])
+
+    one, two = model().fit(TEXT, verbose=0), model().fit(TEXT, verbose=0, callbacks=Asking())
+    assert np.array_equal(one.params.flat, two.params.flat)
+
+
 def test_seeds_differ():
     one, two, other = (model(seed=seed, epochs=1).fit(TEXT, verbose=0) for seed in (1, 1, 2))
     assert np.array_equal(weights(one), weights(two)) and not np.array_equal(weights(one), weights(other))
@@ -238,7 +261,14 @@ def test_seeds_differ():
 
 def test_own_pieces_and_a_cased_vocabulary():
     pieces = fe.Pieces.of_vocab(tiny_bert.TOKENS)
+    with pytest.raises(ParameterError, match="pieces='pieces.json': give fe.Pieces"):
+        model(epochs=1).fit(["the white whale sea"], verbose=0, pieces="pieces.json")
     bert = model(epochs=1).fit(["the white whale sea"] * 20, verbose=0, pieces=pieces)
+    with pytest.raises(ParameterError, match="seed=-1"):
+        bert.judge(["the sea"], seed=-1)
+    with pytest.raises(ParameterError, match="goes on with its own"):
+        bert.fit(["the sea"] * 9, resume=True, verbose=0, pieces=fe.Pieces.train(["the sea"], 20))
+    assert bert.fit(["the sea"] * 9, resume=True, verbose=0, pieces=pieces).pieces is pieces
     assert bert.pieces is pieces and len(bert.params["embeddings.words"]) == len(tiny_bert.TOKENS)
     assert any(
         token != token.lower() for token in model(cased=True, epochs=1).fit(["The Cat"] * 9, verbose=0).vocab[5:]
@@ -307,6 +337,12 @@ def test_heads_that_look_aside(width, heads, offsets):
     assert not both[:, 2 * width :].any()
 
 
+@pytest.mark.parametrize("text", [["a"], ["a", "b", "c"] * 5])
+def test_text_without_neighbours_begins_at_random(text):
+    bert = model(start="neighbours", pack=False, epochs=1).fit(text, verbose=0)
+    assert np.isfinite(bert.embed(["a"])[0]).all()
+
+
 def test_pieces_begin_as_skipgram_has_them():
     encoded = fe.Corpus(TEXT).encode()
     pieces = fe.Pieces.train(fe.Corpus(TEXT), 60, min_count=1)
@@ -318,9 +354,11 @@ def test_pieces_begin_as_skipgram_has_them():
     assert not np.array_equal(first.params.flat, model(epochs=1).fit(TEXT, verbose=0).params.flat)
 
 
-def test_gradients():
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_gradients(dropout):
     """Both heads and the tied embeddings, against central differences in double precision."""
-    sizes = EncoderSizes(14, 12, 2, width=6, layers=1, heads=2, inner=8, dtype=np.float64)
+    how = {"dropout": dropout, "attention_dropout": dropout, "dtype": np.float64}
+    sizes = EncoderSizes(14, 12, 2, width=6, layers=1, heads=2, inner=8, **how)
     params = masked.begin(sizes, masked.PARTS, (1,), np.ones(14))
     random = np.random.default_rng(2)
     params.flat[:] += random.normal(0, 0.3, params.flat.shape)
@@ -330,7 +368,7 @@ def test_gradients():
     network = masked.MaskedModel(sizes, params)
 
     def loss():
-        losses, pairs = network.gradients(batch)
+        losses, pairs = network.gradients(batch, np.random.default_rng(5) if dropout else None)
         return losses.mean() + pairs.mean()
 
     loss()

@@ -74,9 +74,10 @@ def test_layers_that_there_are_not(layers):
         Counting().embed(SENTENCES, layers=layers)
 
 
-def test_one_str_is_no_list_of_sentences():
-    with pytest.raises(ParameterError, match="not one str"):
-        Counting().embed("a bb")
+@pytest.mark.parametrize(("what", "said"), [("a bb", "one str"), (b"a", "b'a'"), (None, "None"), (5, "5")])
+def test_what_is_no_list_of_sentences(what, said):
+    with pytest.raises(ParameterError, match=f"a list of sentences or a Corpus, not {said}"):
+        Counting().embed(what)
 
 
 def test_batches_hold_sentences_of_about_one_length():

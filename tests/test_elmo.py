@@ -1,5 +1,9 @@
 """ELMo: what it learns, how it goes on, what it gives for sentences of all kinds, and what it refuses."""
 
+import runpy
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from stopping import assert_goes_on_exactly, assert_starts_from_a_checkpoint, state
@@ -67,7 +71,15 @@ def test_sentences_of_all_kinds():
     assert [states.shape[1] for states in found] == [0, 0, 1, 3, 1, 1, 2]
     assert all(np.isfinite(states).all() for states in found)
     assert (one.embed([["x" * 48]])[0] == one.embed([["x" * 10_000]])[0]).all()  # cut as the original cuts
-    assert one.embed([]) == []
+    assert one.embed([]) == one.embed([], stateful=True) == []
+    with pytest.raises(ParameterError, match="None is of type NoneType"):
+        one.embed([None])
+
+
+def test_lists_of_words_are_folded_as_the_text_was():
+    one = model(epochs=1).fit(fe.Corpus(["The Cat sat"] * 20, lowercase=True), verbose=0)
+    small, large, listed = one.embed(["the cat", "The CAT", ["The", "CAT"]])
+    assert np.array_equal(small, large) and np.array_equal(small, listed)
 
 
 def test_long_sentences_are_read_in_parts(monkeypatch):
@@ -204,3 +216,17 @@ def test_damaged_files(tmp_path):
         native.write(tmp_path / f"{number}.fe", arrays, texts)
         with pytest.raises(FormatError, match="no complete ELMo"):
             fe.load(tmp_path / f"{number}.fe")
+
+
+def test_the_example_runs(tmp_path, monkeypatch, capsys):
+    text, example = ["the bank of the river", "a bank lent the money"] * 10, Path(__file__).parents[1] / "examples"
+    (tmp_path / "text").write_text("\n".join(text))
+    model(epochs=1).fit(text, verbose=0).save(tmp_path / "m.fe")
+    command = ["elmo_bank.py", str(tmp_path / "text"), "--model", str(tmp_path / "m.fe")]
+    monkeypatch.setattr(sys, "argv", command)
+    runpy.run_path(str(example / "elmo_bank.py"), run_name="__main__")
+    assert "cosine of the two banks:" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", [*command, "--word", "river"])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(example / "elmo_bank.py"), run_name="__main__")
+    assert "has no word 'river'" in capsys.readouterr().err

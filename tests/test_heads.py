@@ -1,5 +1,8 @@
 """ScalarMix, heads and the taggers and classifiers made of them: gradients, and that the language model stays."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -131,6 +134,8 @@ def test_the_tagger_learns_which_layer_knows(head, memory):
     assert tagger.score(X, y) == 1 and tagger.predict(X) == y
     assert tagger.mix.weights[1] > 0.6 and tagger.history[-1]["weights"] == tagger.mix.weights.tolist()
     assert model.table.tobytes() == before
+    record = tagger.history[-1]
+    assert record["words_per_second"] * record["seconds"] == pytest.approx(sum(map(len, X)))
     rows = tagger.predict_proba(X)
     assert [len(row) for row in rows] == [len(row) for row in X]
     np.testing.assert_allclose(np.concatenate(rows).sum(1), 1, rtol=1e-6)
@@ -177,8 +182,9 @@ def test_y_has_to_fit():
         tagger.fit([["a"], ["a", "dog"]], [["D"], ["D"]], verbose=0)
     with pytest.raises(ParameterError, match="give one"):
         tagger.fit(X, y[1:], verbose=0)
-    with pytest.raises(ParameterError, match="sentence 0"):
-        tagger.fit([[1]], [["D"]], verbose=0)
+    for wrong in ([[1]], [None], [5]):
+        with pytest.raises(ParameterError, match=r"sentence 0 \(from 0\): .* is of type"):
+            tagger.fit(wrong, [["D"]], verbose=0)
     with pytest.raises(CorpusError, match="'D' is all"):
         tagger.fit([["a"]], [["D"]], verbose=0)
     with pytest.raises(ParameterError, match="2 labels"):
@@ -187,12 +193,29 @@ def test_y_has_to_fit():
         fe.ELMoTagger(language_model=TwoLayers(), layers=2).fit(X, y, verbose=0)
 
 
+@pytest.mark.parametrize("wrong", [None, 5, "D", [None], [5], [["D"], ["D"]]])
+def test_y_has_to_fit_where_it_is_scored(wrong):
+    X, y = sentences()
+    tagger = fe.ELMoTagger(language_model=TwoLayers(), epochs=1).fit(X, y, verbose=0)
+    labels = ["dog" in row for row in X]
+    classifier = fe.ELMoClassifier(language_model=TwoLayers(), epochs=1).fit(X, labels, verbose=0)
+    for model in (tagger, classifier):
+        with pytest.raises(ParameterError, match=r"label|tag"):
+            model.score([["a", "dog"]], wrong if wrong != [None] and wrong != [5] else [wrong * 3])
+    with pytest.raises(ParameterError, match="2 labels"):
+        classifier.score([["a"]], [["D", "E"]])
+    assert classifier.score(X, np.array(labels)) == classifier.score(X, [[label] for label in labels])
+
+
 def test_without_a_language_model_or_fit():
     X, y = sentences()
     with pytest.raises(ParameterError, match="language_model=None"):
         fe.ELMoTagger().fit(X, y, verbose=0)
-    with pytest.raises(ParameterError, match="language_model="):
+    with pytest.raises(ParameterError, match="language_model='elmo': give a contextual model"):
         fe.ELMoTagger(language_model="elmo")
+    for unfitted in (fe.ELMo(), fe.BERT()):
+        with pytest.raises(ParameterError, match=r"language_model=.*: fit or load the model first"):
+            fe.ELMoTagger(language_model=unfitted)
     with pytest.raises(NotFittedError):
         fe.ELMoTagger(language_model=TwoLayers()).predict(X)
 
@@ -203,6 +226,36 @@ def test_states_that_are_not_finite_are_refused():
     model.table[2] = np.nan
     with pytest.raises(ParameterError, match="NaN or infinity for sentence"):
         fe.ELMoTagger(language_model=model).fit(X, y, verbose=0)
+
+
+@pytest.mark.parametrize("name", ["elmo", "bert"])
+@pytest.mark.parametrize("kind", [fe.ELMoTagger, fe.ELMoClassifier])
+def test_not_one_bit_of_the_language_model_changes(name, kind):
+    text = ["the dog runs", "a cat sees the dog"] * 9
+    if name == "bert":
+        pytest.importorskip("tokenizers", reason="the package tokenizers is not installed")
+        model = fe.BERT(layers=1, dim=8, heads=1, vocab_size=40, epochs=1)
+    else:
+        model = fe.ELMo(dim=4, hidden=4, filters=((1, 4),), batch=2, min_count=1, dropout=0.5)
+    tensors, meta = model.fit(text, verbose=0).to_native()
+    before = {name: array.tobytes() for name, array in tensors.items()}
+    y = [line.split() if kind is fe.ELMoTagger else line[0] for line in text]
+    head = kind(language_model=model, head="lstm", hidden=3, dropout=0.3, lr=0.1, epochs=2)
+    head.fit(text, y, verbose=0).score(text, y)
+    tensors, same = model.to_native()
+    assert {name: array.tobytes() for name, array in tensors.items()} == before and same == meta
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_of_models_in_use(copied):
+    text = ["the dog runs", "a cat sees the dog"] * 9
+    elmo = fe.ELMo(dim=4, hidden=4, filters=((1, 4),), batch=2, min_count=1).fit(text, verbose=0)
+    model = fe.ELMoTagger(language_model=elmo, head="lstm", hidden=3, epochs=1)
+    rows = model.fit(text, [line.split() for line in text], verbose=0).predict_proba(text)
+    again = copied(model)
+    assert all(np.array_equal(one, two) for one, two in zip(again.predict_proba(text), rows, strict=True))
+    again.mix.params.flat[:] = 7
+    assert again.mix.gamma == 7 != model.mix.gamma
 
 
 def test_a_failed_fit_leaves_the_tagger_as_it_was():
@@ -232,4 +285,33 @@ def test_scikit_learn_searches(tmp_path):
     wv = fe.KeyedVectors(WORDS, np.eye(len(WORDS), dtype=np.float32))
     model = fe.ELMoClassifier(language_model=WordWindows(wv), epochs=20, lr=0.1)
     grid = search.GridSearchCV(model, {"lr": [1e-9, 0.1]}, cv=2).fit([" ".join(row) for row in X], y)
+    assert grid.best_params_ == {"lr": 0.1}
+
+
+@pytest.mark.parametrize("labels", ["az", "za"])
+def test_scikit_learn_judges_probabilities(labels):
+    search = pytest.importorskip("sklearn.model_selection", reason="scikit-learn is not installed")
+    X, y = [["dog"], ["cat"], ["cat"]] * 6, [labels[0], labels[1], labels[1]] * 6
+    wv = fe.KeyedVectors(WORDS, np.eye(len(WORDS), dtype=np.float32))
+    model = fe.ELMoClassifier(language_model=WordWindows(wv), epochs=20, lr=0.1)
+    assert model.fit(X, y, verbose=0).classes_.tolist() == ["a", "z"]
+    for scoring, least in (("roc_auc", 1), ("neg_log_loss", -0.3)):  # they take the columns to be in order
+        assert search.cross_val_score(model, X, y, cv=3, scoring=scoring).min() >= least
+
+
+def test_scikit_learn_lines_it_up():
+    pipeline = pytest.importorskip("sklearn.pipeline", reason="scikit-learn is not installed")
+    X, y = sentences()
+    wv = fe.KeyedVectors(WORDS, np.eye(len(WORDS), dtype=np.float32))
+    line = pipeline.make_pipeline(fe.ELMoTagger(language_model=WordWindows(wv), epochs=20, lr=0.1)).fit(X, y)
+    assert line.predict(X) == y and line.score(X, y) == 1
+
+
+def test_scikit_learn_divides_sentences():
+    search = pytest.importorskip("sklearn.model_selection", reason="scikit-learn is not installed")
+    X, y = sentences()
+    wv = fe.KeyedVectors(WORDS, np.eye(len(WORDS), dtype=np.float32))
+    tagger = fe.ELMoTagger(language_model=WordWindows(wv), epochs=20, lr=0.1)
+    assert search.cross_val_score(tagger, X, y, cv=3).tolist() == [1, 1, 1]
+    grid = search.GridSearchCV(tagger, {"lr": [1e-9, 0.1]}, cv=2).fit(X, y)
     assert grid.best_params_ == {"lr": 0.1}

@@ -105,6 +105,44 @@ def test_a_trained_model_with_its_softmax(tmp_path, chars):
         fe.ELMo(chars="unicode", **SMALL).fit(TEXT, verbose=0).to_hdf5(*paths)
 
 
+def test_words_without_a_softmax(tmp_path):
+    """As bilm-tf dumps the weights of models without characters."""
+    paths = [tmp_path / name for name in ("o.json", "w.hdf5", "words.txt")]
+    trained = fe.ELMo(chars=None, **SMALL).fit(TEXT, verbose=0)
+    trained.to_hdf5(*paths)
+    with h5py.File(paths[1], "a") as file:
+        del file["softmax"]
+    model = fe.ELMo.load(*paths).set_params(**SMALL)
+    with pytest.raises(ParameterError, match="no softmax"):
+        model.perplexity(TEXT)
+    model.save(tmp_path / "m.fe")
+    again = fe.load(tmp_path / "m.fe")
+    for one, two, three in zip(model.embed(TEXT), again.embed(TEXT), trained.embed(TEXT), strict=True):
+        assert np.array_equal(one, two) and np.array_equal(one, three)
+    again.fit(TEXT, verbose=0, resume=True)
+    assert again.vocab.words == trained.vocab.words and again.perplexity(TEXT).forward < 100
+    again.save(tmp_path / "m.fe")
+    assert fe.load(tmp_path / "m.fe").perplexity(TEXT) == again.perplexity(TEXT)
+
+
+@pytest.mark.parametrize("word", ["\u3000", "\u00a0a", "\u2028", "\x85", "a\x0b", "\ufeff"])
+def test_words_of_wide_blanks_come_back(tmp_path, word):
+    paths = [tmp_path / name for name in ("o.json", "w.hdf5", "words.txt")]
+    model = fe.ELMo(**SMALL).fit([["a", word, "b"]] * 9, verbose=0)
+    model.to_hdf5(*paths)
+    assert fe.ELMo.load(*paths).vocab.words == model.vocab.words
+
+
+@pytest.mark.parametrize("word", ["a\nb", "a ", "\rb"])
+def test_words_that_no_line_holds(tmp_path, word):
+    paths = [tmp_path / name for name in ("o.json", "w.hdf5", "words.txt")]
+    model = fe.ELMo(**SMALL).fit([["a", word, "b"]] * 9, verbose=0)
+    with pytest.raises(ParameterError, match="a line break or a blank"):
+        model.to_hdf5(*paths)
+    assert not list(tmp_path.iterdir())
+    model.to_hdf5(*paths[:2])
+
+
 W_0 = "RNN_1/RNN/MultiRNNCell/Cell0/LSTMCell/W_0"
 
 

@@ -66,10 +66,26 @@ def test_names_old_and_new(tmp_path, prefix, old):
     assert same(hf.read(folder(tmp_path / "m", arrays=arrays)).tensors, tensors())
 
 
+@pytest.mark.parametrize("rate", [0, 0.25])
+def test_dropout_of_the_config(tmp_path, rate):
+    config = CONFIG | {"hidden_dropout_prob": rate}
+    assert fe.BERT.load(folder(tmp_path / "m", config=config)).dropout == rate
+
+
 def test_half_precision_becomes_single(tmp_path):
     arrays = {name: array.astype(np.float16) for name, array in tensors().items()}
     found = hf.read(folder(tmp_path / "m", arrays=arrays)).tensors
     assert same(found, {name: array.astype(np.float32) for name, array in arrays.items()})
+
+
+def test_bfloat16_becomes_single(tmp_path):
+    safetensors = pytest.importorskip("safetensors.torch", reason="torch is not installed")
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    arrays = {name: torch.from_numpy(array).bfloat16() for name, array in tensors().items()}
+    folder(tmp_path / "m")
+    safetensors.save_file(arrays, tmp_path / "m" / "model.safetensors")
+    found = hf.read(tmp_path / "m").tensors
+    assert same(found, {name: array.float().numpy() for name, array in arrays.items()})
 
 
 def test_without_heads(tmp_path):

@@ -1,12 +1,16 @@
 """What every language model promises: its vocabulary, and what follows from probabilities of the next word."""
 
+import copy
 import logging
 import math
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import fastembed as fe
+from fastembed import parallel
 from fastembed.errors import CorpusError, ParameterError
 from fastembed.models.language import (
     BOS,
@@ -139,11 +143,14 @@ def test_mixtures_that_cannot_be(model):
     other = Unigrams().fit(["x y", "y z"])
     with pytest.raises(ParameterError, match="vocabularies differ"):
         fe.evaluate.perplexity([model, other], TEXT)
-    for weights in ([1], [0.5, 0.6], [1.5, -0.5]):
+    for weights in ([1], [0.5, 0.6], [1.5, -0.5], "ab"):
         with pytest.raises(ParameterError, match="weights="):
             fe.evaluate.perplexity([model, model], TEXT, weights)
     with pytest.raises(ParameterError, match="at least one"):
         fe.evaluate.perplexity([], TEXT)
+    for wrong in (None, [model, None], fe.SkipGram(), fe.ELMo()):
+        with pytest.raises(ParameterError, match="is no language model"):
+            fe.evaluate.perplexity(wrong, TEXT)
 
 
 def test_generation(model):
@@ -170,7 +177,21 @@ def test_next_words(model):
         (lambda m: m.generate(temperature=-1), "temperature=-1"),
         (lambda m: m.generate(temperature=float("nan")), "temperature=nan"),
         (lambda m: m.scores("a b"), "list of sentences"),
-        (lambda m: m.score([1, 2]), "list of str"),
+        (lambda m: m.generate(temperature="hot"), "temperature='hot'"),
+        (lambda m: m.generate(seed="s"), "seed='s'"),
+        (lambda m: m.generate(seed=-1), "seed=-1"),
+        (lambda m: m.score([1, 2]), "list of str, and 1 is of type int"),
+        (lambda m: m.score(["a b", "c"]), "'a b' is no word: ``score`` takes one sentence"),
+        (lambda m: m.score(None), "None is of type NoneType"),
+        (lambda m: m.score(b"a b"), "b'a b' is of type bytes"),
+        (lambda m: m.scores([None]), "None is of type NoneType"),
+        (lambda m: m.scores(None), "list of sentences or a Corpus, not None"),
+        (lambda m: m.logprobs(5), "list of sentences or a Corpus, not 5"),
+        (lambda m: m.logprob("a", 5), "5 is of type int"),
+        (lambda m: m.logprob(5), "5 is of type int"),
+        (lambda m: m.logprob(["a"]), r"\['a'\] is of type list"),
+        (lambda m: m.next_words(None), "None is of type NoneType"),
+        (lambda m: m.generate(None), "None is of type NoneType"),
     ],
 )
 def test_impossible_questions(model, ask, message):
@@ -180,12 +201,85 @@ def test_impossible_questions(model, ask, message):
 
 def test_words_are_made_as_in_training():
     model = Unigrams().fit(fe.Corpus(["Ab", "AB"], tokenizer="characters", lowercase=True))
-    assert model.score("aB") == model.score(["a", "b"]) == model.scores(["AB"] * 100)[50]
+    assert model.score("aB") == model.score(["a", "b"]) == model.score(["A", "B"]) == model.scores(["AB"] * 100)[50]
+    assert model.logprob("A", ["B"]) == model.logprob("a", "b") > model.logprob("c")
     assert " " not in model.generate(seed=1, length=30)
     nameless = Unigrams().fit(fe.Corpus(["a-b"], tokenizer=lambda text: text.split("-")))
     with pytest.raises(ParameterError, match="tokenizer without a name"):
         nameless.score("a-b")
     assert nameless.score(["a", "b"]) < 0
+
+
+def test_lists_of_words_stay_words_in_a_text_too():
+    for tokenizer in ("characters", lambda text: text.split("-")):
+        model = Unigrams().fit(fe.Corpus(["Ab", "AB-b"], tokenizer=tokenizer, lowercase=True))
+        lists = [["A", "b"], ["AB"]]
+        wanted = model.perplexity(fe.Corpus(lists, lowercase=True))
+        assert model.perplexity(lists) == model.perplexity(iter(lists)) == model.perplexity(tuple(lists)) == wanted
+        with pytest.raises(CorpusError, match="no items"):
+            model.perplexity(iter([])) if tokenizer == "characters" else model.perplexity(fe.Corpus([]))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize(
+    "kind", [fe.NGramLM(), fe.NNLM(dim=2, hidden=2, min_count=1), fe.RNNLM(dim=2, hidden=2, min_count=1)], ids=repr
+)
+def test_copies_of_models_in_use(kind, copied):
+    model = kind.fit(TEXT * 9, verbose=0)
+    scores = model.scores(["a b", "zebra"])
+    assert np.array_equal(copied(model).scores(["a b", "zebra"]), scores)
+
+
+NEURAL = {
+    "nnlm": lambda: fe.NNLM(dim=16, hidden=16, min_count=1, threads=1),
+    "tree": lambda: fe.NNLM(dim=16, hidden=16, min_count=1, threads=1, output="hierarchical"),
+    "rnnlm": lambda: fe.RNNLM(dim=16, hidden=16, min_count=1, threads=1, batch=4, unroll=5, dropout=0.2),
+    "elmo": lambda: fe.ELMo(dim=8, hidden=16, filters=((1, 4), (2, 4)), min_count=1, threads=1, batch=4, steps=5),
+}
+
+
+@pytest.mark.parametrize("kind", NEURAL)
+def test_threads_of_the_users_do_not_meet(kind):
+    model = NEURAL[kind]().fit(TEXT * 9, verbose=0)
+    random = np.random.default_rng(0)
+    texts = [[" ".join(random.choice(list("abc"), 30)) for _ in range(9)] for _ in range(40)]
+    wanted = [model.perplexity(text) for text in texts]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(model.perplexity, texts)) == wanted
+
+
+@pytest.mark.parametrize("kind", NEURAL)
+def test_questions_in_the_middle_of_a_step_change_nothing(kind, monkeypatch):
+    monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
+
+    class Asking(fe.callbacks.Callback):
+        def on_progress(self, model, progress):
+            model.perplexity(["c b a c"])
+
+    text = ["a b c a a", "b b a", "c"] * 60
+    one, two = NEURAL[kind]().fit(text, verbose=0), NEURAL[kind]().fit(text, verbose=0, callbacks=Asking())
+    assert np.array_equal(one.params.flat, two.params.flat)
+
+
+def test_words_may_have_blanks_where_the_text_had_such():
+    assert Unigrams().fit([["New York", "is"], ["big"]]).score(["New Jersey", "is"]) < 0
+
+
+@pytest.mark.parametrize("kind", [NEURAL["nnlm"], NEURAL["elmo"]])
+def test_words_are_made_as_before_when_training_goes_on(kind):
+    text = ["Abc", "CBA"] * 9
+    corpus = fe.Corpus(text, tokenizer="characters", lowercase=True)
+    one, two = kind().fit(corpus, verbose=0), kind().fit(corpus, verbose=0)
+    one.fit(text, verbose=0, resume=True)
+    two.fit(corpus, verbose=0, resume=True)
+    assert np.array_equal(one.params.flat, two.params.flat)
+
+
+def test_scikit_learn_searches():
+    search = pytest.importorskip("sklearn.model_selection", reason="scikit-learn is not installed")
+    kwargs = {"scoring": lambda model, X, y=None: -model.perplexity(X), "cv": 2}
+    grid = search.GridSearchCV(fe.NGramLM(smoothing="lidstone"), {"alpha": [0.1, 1e6]}, **kwargs)
+    assert grid.fit(TEXT * 6).best_params_ == {"alpha": 0.1}
 
 
 def test_corpus_tells_its_tokenizer():

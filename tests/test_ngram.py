@@ -264,7 +264,7 @@ def test_limited_vocabulary():
     assert len(model.vocab) == 8 and model.vocab.words[:3] == ["<unk>", "<s>", "</s>"]
     types = Counter(word for sentence in TEXT for word in sentence)
     assert model.vocab.counts[0] == sum(n for word, n in types.items() if word not in model.vocab)
-    assert model.score(["w29"]) == model.score(["never seen"])
+    assert model.score(["w29"]) == model.score(["unseen"])
 
 
 def test_unknown_words_in_contexts():

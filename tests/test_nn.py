@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fastembed.errors import TrainingError
-from fastembed.nn import SGD, AdaGrad, Adam, Params
+from fastembed.errors import ParameterError, TrainingError
+from fastembed.nn import SGD, AdaGrad, Adam, AdamW, Params
 from fastembed.nn.batches import Windows
 from fastembed.nn.layers import dropout_mask, grouped
 from fastembed.nn.optim import Guard, clip_scale, norm
@@ -86,6 +86,29 @@ def test_rows_are_as_dense_and_others_stay(kind):
     dense.dense("a", gradient)
     assert (some["a"] == whole["a"]).all()
     assert (some["b"] != whole["b"]).tolist() == [False] * 3 + [True] + [False] * 3
+
+
+@pytest.mark.parametrize("kind", [SGD, AdaGrad, Adam, AdamW])
+def test_gradients_that_do_not_fit_are_refused(kind):
+    """They would be read, or written to, behind the end of an array."""
+    params = filled()
+    optimizer, before, one = kind(params), params.flat.copy(), np.ones((1, 5), np.float32)
+    optimizer.begin(0.1)
+    for gradient in (one, np.ones((3, 5)), [1, 2]):
+        with pytest.raises(ParameterError, match=r"the gradient of a should be float32 \(3, 5\) and is"):
+            optimizer.dense("a", gradient)
+    for ids, gradients, said in (
+        ([3], one, "ids from 3 to 3: a has 3 rows"),
+        ([-1], one, "ids from -1 to -1"),
+        ([0, 1], one, r"should be float32 \(2, 5\)"),
+        ([0], one[:, :4].copy(), r"should be float32 \(1, 5\)"),
+    ):
+        with pytest.raises(ParameterError, match=said):
+            optimizer.rows("a", np.int32(ids), gradients)
+    with pytest.raises(ParameterError, match=r"should be int32 \(n,\)"):
+        optimizer.rows("a", np.int64([0]), one)
+    optimizer.rows("a", np.zeros(0, np.int32), one[:0])
+    assert np.array_equal(params.flat, before)
 
 
 @pytest.mark.parametrize("kind", [SGD, AdaGrad, Adam])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastembed as fe
-from fastembed.errors import CorpusError
+from fastembed.errors import CorpusError, ParameterError
 
 pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 from fastembed.pieces import SPECIAL, Pieces, special_of, vocab_lines  # noqa: E402
@@ -156,3 +156,20 @@ def test_equal_to_a_reference():
     lines = list(corpus.encode().lines()) + ["Pequod’s élan, on 鲸ivory", "zzzz", "A\u0301hab"]
     for line in lines:
         assert cut(pieces, line) == list(reference(line, set(pieces.tokens)))
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda p: p.encode("the"), "a list of texts, not 'the'"),
+        (lambda p: p.encode(None), "a list of texts, not None"),
+        (lambda p: p.encode(["the", None]), "None is of type NoneType"),
+        (lambda p: p.encode_words([b"the"]), "b'the' is of type bytes"),
+        (lambda p: fe.Pieces.train(["the sea"], 5), "size=5: give a whole number of at least 6"),
+        (lambda p: fe.Pieces.train(["the sea"], "8000"), "size='8000'"),
+        (lambda p: fe.Pieces("tokenizer.json"), "give a Tokenizer"),
+    ],
+)
+def test_what_is_no_text(ask, said):
+    with pytest.raises(ParameterError, match=said):
+        ask(fe.Pieces.train(["the sea"] * 3, 20))

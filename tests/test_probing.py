@@ -56,6 +56,27 @@ def test_what_does_not_fit(probe):
         probe(train, classes, train * np.nan, classes)
     with pytest.raises(ParameterError, match="train: vectors of shape"):
         probe(train[:0], classes[:0], train, classes)
+    with pytest.raises(ParameterError, match="12 numbers a vector and test has 11"):
+        probe(train, classes, train[:, 1:], classes)
+    with pytest.raises(ParameterError, match="should be numbers"):
+        probe(train.astype(str), classes, train, classes)
+    with pytest.raises(ParameterError, match="are no array"):
+        probe([[1, 2], [1]], ["a", "b"], train, classes)
+    with pytest.raises(ParameterError, match="not both"):
+        probe(train[:3], np.array(["a", 1, None], object), train, classes)
+
+
+@pytest.mark.parametrize("ridge", [0, -1, float("nan"), "small"])
+def test_penalties_that_are_none(ridge):
+    with pytest.raises(ParameterError, match="ridge="):
+        evaluate.linear_probe(*data(20), *data(20), ridge)
+
+
+def test_one_vector_chooses_no_penalty():
+    train, classes = data(20)
+    with pytest.raises(ParameterError, match="give the ridge"):
+        evaluate.linear_probe(train[:1], classes[:1], train, classes)
+    assert evaluate.linear_probe(train[:1], classes[:1], train, classes, 0.1).accuracy >= 0
 
 
 TREE = """# text = We don't

@@ -217,6 +217,21 @@ def test_parameters_go_to_pytorchs_names_and_back(name):
     np.testing.assert_array_equal(other.params.flat, layer.params.flat)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        (lambda: make("lstm", 3, 4, layers=2), "the state has bias_hh_l1"),
+        (lambda: make("lstm", 3, 4, bidirectional=True), "the state has bias_hh_l0_reverse"),
+        (lambda: fe.nn.LSTM(3, 4, projection=4), "the state has weight_hr_l0"),
+        (lambda: None, "should be a dict"),
+    ],
+)
+def test_parameters_of_another_layer_are_refused(theirs, said):
+    other = theirs()
+    with pytest.raises(ParameterError, match=said):
+        make("lstm", 3, 4).load_torch(other and other.to_torch())
+
+
 def test_pytorch_has_no_reset_before():
     with pytest.raises(ParameterError, match="reset_after=True"):
         fe.nn.GRU(2, 3).to_torch()
@@ -275,6 +290,14 @@ def test_a_tape_serves_once():
         layer.backward(tape, y)
 
 
+def test_gradients_go_where_there_is_room_for_them():
+    layer = fe.nn.LSTM(3, 4)
+    y, tape = layer.forward(np.ones((2, 2, 3)))
+    for grads in (fe.nn.LSTM(3, 2).params, fe.nn.LSTM(3, 4, dtype=np.float64).params):
+        with pytest.raises(ParameterError, match="grads="):
+            layer.backward(tape, y, grads=grads)
+
+
 def test_the_memory_of_a_tape_serves_the_next_one():
     random = np.random.default_rng(4)
     layer = fe.nn.Bidirectional(fe.nn.GRU(3, 5, layers=2, threads=4))
@@ -316,9 +339,10 @@ def test_bad_input(x, how, message):
         fe.nn.RNN(4, 5).forward(x, **how)
 
 
-def test_an_lstm_has_two_states():
+@pytest.mark.parametrize("h0", [np.ones((1, 2, 5)), 5, [np.ones((1, 2, 5))] * 3])
+def test_an_lstm_has_two_states(h0):
     with pytest.raises(ParameterError, match="pair"):
-        fe.nn.LSTM(4, 5).forward(np.ones((3, 2, 4)), np.ones((1, 2, 5)))
+        fe.nn.LSTM(4, 5).forward(np.ones((3, 2, 4)), h0)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +352,10 @@ def test_an_lstm_has_two_states():
         lambda: fe.nn.RNN(3, 2.5),
         lambda: fe.nn.RNN(3, 3, layers=0),
         lambda: fe.nn.RNN(3, 3, dropout=1),
+        lambda: fe.nn.RNN(3, 3, dropout="much"),
         lambda: fe.nn.RNN(3, 3, dtype=np.float16),
+        lambda: fe.nn.RNN(3, 3, dtype="number"),
+        lambda: fe.nn.LSTM(3, 3, cell_clip="3"),
         lambda: fe.nn.RNN(3, 3, threads=0),
         lambda: fe.nn.LSTM(3, 3, projection=0),
         lambda: fe.nn.LSTM(3, 3, cell_clip=-1),

@@ -204,10 +204,28 @@ def test_callbacks_see_everything_in_order():
     assert "progress" in seen
 
 
+def test_who_has_said_stop_is_asked_no_more(monkeypatch):
+    monkeypatch.setattr(parallel, "POLL_SECONDS", 1e-4)
+    calls = []
+
+    class Stopping(fe.callbacks.Callback):
+        def on_progress(self, m, progress):
+            calls.append(progress["words"])
+            return fe.callbacks.STOP
+
+    stopped = model(dim=64).fit(TEXT * 10, verbose=0, callbacks=[Stopping()])  # its chunk takes many a POLL_SECONDS
+    assert len(calls) == 1 and stopped.position.epoch == 0
+
+
 def test_early_stopping_by_metric():
     values = iter([1.0, 2.0, 1.5, 1.9, 3.0, 4.0])
     stopping = fe.callbacks.EarlyStopping(lambda m: next(values), patience=1)
     assert len(model(epochs=6).fit(TEXT, verbose=0, callbacks=stopping).history) == 4
+
+
+@pytest.mark.parametrize("kind", [fe.NGramLM, fe.SVDEmbedding])
+def test_models_without_a_loss_do_not_stop_early(kind):
+    assert len(kind().fit(TEXT, verbose=0, callbacks=fe.callbacks.EarlyStopping()).history) == 1
 
 
 def test_no_callback():

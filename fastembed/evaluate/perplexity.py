@@ -45,9 +45,13 @@ def perplexity(models, corpus, weights=None):
     3.4641
     """
     logs, words = _logprobs(models, corpus)
-    weights = np.full(len(logs), 1 / len(logs)) if weights is None else np.asarray(weights, np.float64)
+    given = weights
+    try:
+        weights = np.full(len(logs), 1 / len(logs)) if given is None else np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        weights = np.empty(0)
     if weights.shape != (len(logs),) or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-6:
-        raise ParameterError(f"weights={weights.tolist()}: give {len(logs)} numbers from 0 to 1 whose sum is 1")
+        raise ParameterError(f"weights={given!r}: give {len(logs)} numbers from 0 to 1 whose sum is 1")
     with np.errstate(divide="ignore"):
         mixed = np.logaddexp.reduce(logs + np.log(weights)[:, None], axis=0) if len(logs) > 1 else logs[0]
     known, ends = words != UNK, int((words == EOS).sum())
@@ -85,6 +89,9 @@ def _logprobs(models, corpus):
     models = list(models) if isinstance(models, (list, tuple)) else [models]
     if not models:
         raise ParameterError("give at least one language model")
+    wrong = next((model for model in models if not hasattr(model, "logprobs")), None)
+    if wrong is not None or None in models:
+        raise ParameterError(f"{type(wrong).__name__} is no language model that gives each next word a probability")
     text, logs = models[0].corpus(corpus), []
     for model in models:
         own, words = model.logprobs(text)

@@ -19,6 +19,7 @@ from .source import open_file
 CHARACTERS = 261  # 256 bytes, <S>, </S>, beginning and end of a word, padding
 SPECIAL = ("<S>", "</S>", "<UNK>")
 _MOST = 1 << 24  # of any number in the options
+_BLANKS = " \t\r"  # around words; wider ones may be words
 _RATIO = 1000  # bytes that a byte of a compressed file may stand for
 
 
@@ -297,7 +298,7 @@ def read_vocabulary(path):
             words = file.read().decode().split("\n")
     except UnicodeDecodeError as error:
         raise FormatError(path, "is not UTF-8", offset=error.start) from None
-    words = [word.strip() for word in (words[:-1] if words and not words[-1] else words)]
+    words = [word.strip(_BLANKS) for word in (words[:-1] if words and not words[-1] else words)]
     if tuple(words[: len(SPECIAL)]) != SPECIAL:
         raise FormatError(path, f"should begin with the words {' '.join(SPECIAL)}", line=1)
     seen = {}
@@ -315,6 +316,8 @@ def write(contents, options_path, weights_path, vocabulary=None):
     settings, arrays = contents.settings, contents.arrays
     if settings["chars"] == "unicode":
         raise ParameterError("bilm-tf's files hold words by their bytes: a model with chars='unicode' is saved as .fe")
+    if vocabulary is not None:
+        _check_words(contents.words)
     found = {}
     for own, name, shape in _encoder(settings) if settings["chars"] else ():
         found[name] = arrays[own].reshape(shape)
@@ -333,7 +336,14 @@ def write(contents, options_path, weights_path, vocabulary=None):
     with atomic_write(options_path) as file:
         file.write(json.dumps(_options_of(settings, len(contents.words or ()) + len(SPECIAL)), indent=1).encode())
     if vocabulary is not None:
-        if contents.words is None:
-            raise ParameterError("this model has no vocabulary to write")
         with atomic_write(vocabulary) as file:
             file.write("".join(f"{word}\n" for word in (*SPECIAL, *contents.words)).encode())
+
+
+def _check_words(words):
+    """ParameterError for a vocabulary that a file of lines cannot hold."""
+    if words is None:
+        raise ParameterError("this model has no vocabulary to write")
+    for word in words:
+        if "\n" in word or word != word.strip(_BLANKS):
+            raise ParameterError(f"the word {word[:80]!r} has a line break or a blank at an end: no line can hold it")

@@ -31,6 +31,7 @@ _NAMES = {  # the format's name -> numpy's, little-endian
     "F32": "<f4", "U64": "<u8", "I64": "<i8", "F64": "<f8",
 }  # fmt: skip
 _CODES = {np.dtype(name): code for code, name in _NAMES.items()}
+_BFLOAT = "BF16"  # the upper half of an F32, which numpy does not know; it is read as float32
 
 
 def write(path, tensors, meta, align=ALIGN):
@@ -87,7 +88,7 @@ def _stream(file, array):
 
 
 def read(path):
-    """Read any safetensors file: (dict of read-only memory-mapped arrays, dict of metadata).
+    """Read any safetensors file: (dict of read-only arrays, memory-mapped but for bfloat16's, dict of metadata).
 
     Every size is checked against the file's before an array is made. Raises FormatError for a damaged or truncated
     file.
@@ -109,10 +110,10 @@ def read(path):
     tensors = {}
     for name, (dtype, shape, begin, _) in places.items():
         if not name.startswith(_PAD):
-            count = math.prod(shape)
+            count, bfloat = math.prod(shape), header[name]["dtype"] == _BFLOAT
             flat = np.frombuffer(data, dtype, count, 8 + length + begin) if count else np.empty(0, dtype)
-            if not flat.flags.aligned:  # a foreign file may put numbers anywhere; loops in C need them in place
-                flat = flat.copy()
+            if bfloat or not flat.flags.aligned:  # a foreign file may put numbers anywhere; loops in C need them so
+                flat = (flat.astype(np.uint32) << 16).view(np.float32) if bfloat else flat.copy()
                 flat.setflags(write=False)
             tensors[name] = flat.reshape(shape)
     return tensors, meta
@@ -133,9 +134,11 @@ def _place(path, name, entry):
     try:
         code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         whole = all(type(n) is int and n >= 0 for n in [*shape, begin, end])
-        dtype = np.dtype(_NAMES[code])
     except (TypeError, KeyError, ValueError):
         raise FormatError(path, f"tensor {name[:100]!r} has an entry that makes no sense", offset=8) from None
+    if not isinstance(code, str) or code not in (*_NAMES, _BFLOAT):
+        raise FormatError(path, f"tensor {name[:100]!r} is of type {code!r}"[:200] + ", not known here", offset=8)
+    dtype = np.dtype(_NAMES["U16" if code == _BFLOAT else code])
     if not whole or len(shape) > _MAX_DIMS or end - begin != dtype.itemsize * math.prod(shape):
         raise FormatError(path, f"tensor {name[:100]!r} has a shape that does not fit its bytes", offset=8)
     return dtype, shape, begin, end

@@ -35,6 +35,10 @@ class Backoff:
         self.nodes, self.additive, self.slots, self.closed = nodes, additive, slots, closed
         self.order, self.size = len(nodes) - 1, len(nodes[1]) - 1
 
+    def __getstate__(self):
+        """For copies and other processes: without the compiled model, which is made again when it is needed."""
+        return {name: value for name, value in vars(self).items() if name != "core"}
+
     @property
     def counts(self):
         """How many n-grams there are of each order from 1."""

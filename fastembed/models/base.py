@@ -68,6 +68,15 @@ class Estimator:
         """
         native.write(path, *self.to_native())
 
+    def __sklearn_is_fitted__(self):
+        """Whether results may be asked for, as scikit-learn's pipelines want to know: is there what a new one lacks?"""
+        new = vars(type(self)())
+        return any(value is not None and new.get(name, 0) is None for name, value in self._results().items())
+
+    def _results(self):
+        """All attributes but the parameters."""
+        return {name: value for name, value in vars(self).items() if name not in self.parameters}
+
     def __sklearn_tags__(self):
         """What scikit-learn's meta-estimators ask; only they call it."""
         from sklearn.utils import Tags, TargetTags

@@ -125,6 +125,10 @@ class BERT(PiecedModel, Trained):
         self.check_params()
         if self.dim % self.heads:
             raise ParameterError(f"dim={self.dim} is no multiple of heads={self.heads}")
+        if not isinstance(pieces, Pieces | None):
+            raise ParameterError(f"pieces={repr(pieces)[:50]}: give fe.Pieces, or None to learn them")
+        if resume and pieces and self.pieces and pieces.tokens != self.pieces.tokens:
+            raise ParameterError(f"pieces={pieces!r}: the model goes on with its own, which are others")
         callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
         corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)
         mark = fingerprint(corpus.encode())
@@ -140,9 +144,12 @@ class BERT(PiecedModel, Trained):
         """How well hidden pieces of another text are found: (mean loss, share of them that are the most probable).
 
         seed : what is hidden depends on it.
+
+        Raises CorpusError if no piece of the text can be hidden: all are unknown.
         """
         self._fitted(self.pieces)
         self._check_head()
+        self.parameters["seed"].check("seed", seed)
         corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)
         trainer = MaskedTrainer(self, *piece_ids(self.pieces, corpus.encode()))
         return trainer.judged(trainer.numbers, (int(seed),))
@@ -215,7 +222,7 @@ class BERT(PiecedModel, Trained):
             epsilon=config["layer_norm_eps"],
             max_length=max(8, min(positions, contents.sentence.get("max_length", positions))),
             vocab_size=config["vocab_size"],
-            dropout=dropout if isinstance(dropout, float) and 0 <= dropout <= 0.95 else 0.1,
+            dropout=dropout if type(dropout) in (int, float) and 0 <= dropout <= 0.95 else 0.1,
         ).set_params(**parameters)
         parts = bert_names.parts(contents.tensors)
         sizes = model._sizes(config["vocab_size"], positions, config["type_vocab_size"])
@@ -314,9 +321,6 @@ class BERT(PiecedModel, Trained):
 
     def _no_state(self):
         return None, None, None, Position(), [], self._made_with()
-
-    def _made_with(self):
-        return tuple(getattr(self, name) for name in self.fixed)
 
     def _matrices(self):
         return (self.params.flat,)

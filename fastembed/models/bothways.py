@@ -24,7 +24,7 @@ class Batches:
             self.spellings, self.begins = model.alphabet.spell(encoded.vocab.blob, encoded.vocab.offsets), (0, 1)
 
     def at(self, number, key=()):
-        """Both Unrolls of a batch; the encoder is told how their words are spelled."""
+        """Both Unrolls of a batch; the encoder is told how their words are spelled, so hold the network's ``lock``."""
         self.encoder.spellings, spelled = self.spellings, self.spellings is not None
         found = [stream.batch_at(number, key) for stream in self.streams]
         return [

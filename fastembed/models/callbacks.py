@@ -17,7 +17,10 @@ class Callback:
         """Before the first epoch."""
 
     def on_progress(self, model, progress):
-        """About 20 times a second; progress: dict of epoch, words, total_words, words_per_second, loss, lr."""
+        """About 20 times a second; progress: dict of epoch, words, total_words, words_per_second, loss, lr.
+
+        The model may be asked, and trains meanwhile: to save it, give ``fit`` a checkpoint.
+        """
 
     def on_epoch_end(self, model, record):
         """After each epoch, with its entry of ``model.history``."""
@@ -46,6 +49,8 @@ class EarlyStopping(Callback):
         self.best, self.waited = -float("inf"), 0
 
     def on_epoch_end(self, model, record):
+        if self.metric is None and record.get("loss") is None:  # a model that is counted has one epoch and no loss
+            return None
         value = -record["loss"] if self.metric is None else self.metric(model)
         if value > self.best + self.min_delta:
             self.best, self.waited = value, 0

@@ -252,7 +252,7 @@ class FastTextClassifier(Trained):
         self._order = None if self._names is None else np.argsort(self._classes(), kind="stable")
 
     def _no_state(self):
-        return None, (None,) * 3, (None,) * 3, Position(), [], tuple(getattr(self, name) for name in self.fixed)
+        return None, (None,) * 3, (None,) * 3, Position(), [], self._made_with()
 
     def _matrices(self):
         return self._inputs, self._outputs

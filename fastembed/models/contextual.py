@@ -10,6 +10,7 @@ from ..errors import FormatError, ParameterError
 from ..io import native
 from ..nn.mix import ScalarMix
 from .base import Estimator
+from .tokenized import listed
 
 BATCH_TOKENS = 4096  # tokens of a batch, padding counted in
 
@@ -59,7 +60,7 @@ class WordWindows:
 
     >>> import fastembed as fe
     >>> wv = fe.KeyedVectors(["a", "b"], np.float32([[1, 2], [3, 4]]))
-    >>> WordWindows(wv, window=1).word_states([["a", "b", "?"]])[0][0].tolist()
+    >>> fe.WordWindows(wv, window=1).word_states([["a", "b", "?"]])[0][0].tolist()
     [[0.0, 0.0, 1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0, 0.0, 0.0], [3.0, 4.0, 0.0, 0.0, 0.0, 0.0]]
     """
 
@@ -115,15 +116,13 @@ class WordWindows:
 
 
 def each_sentence(sentences):
-    """The sentences of an iterable of them or of a Corpus, as a list; ParameterError for one str alone."""
-    if isinstance(sentences, (str, bytes)):
-        raise ParameterError("give a list of sentences, not one str")
+    """The sentences of an iterable of them or of a Corpus, as a list; ParameterError for anything else."""
     if isinstance(sentences, Corpus):
         encoded = sentences.encode()
         words = encoded.vocab.words
         bounds = zip(encoded.offsets[:-1].tolist(), encoded.offsets[1:].tolist(), strict=True)
         return [[words[k] for k in encoded.ids[first:last].tolist()] for first, last in bounds]
-    return list(sentences)
+    return listed(sentences)
 
 
 def picker(layers, depth):

@@ -159,8 +159,8 @@ class ELMo(ContextualModel, Tokenized, Trained):
         """
         if not stateful:
             return super().embed(sentences, layers)
-        pick = picker(layers, self.depth)
-        return [pick(states) for states in self._reader().stateful(list(map(self._tokens, each_sentence(sentences))))]
+        pick, tokens = picker(layers, self.depth), [self._tokens(sentence) for sentence in each_sentence(sentences)]
+        return [pick(states) for states in self._reader().stateful(tokens)] if tokens else []
 
     def reset(self):
         """Forget the states that embed(stateful=True) goes on with."""
@@ -170,16 +170,19 @@ class ELMo(ContextualModel, Tokenized, Trained):
         """Perplexities of a text in both directions, by the softmax over the whole vocabulary, unknown words as <unk>.
 
         corpus : Corpus, or anything that Corpus takes; it is read in order as training does, the states going on from
-        sentence to sentence, in ``batch`` streams side by side (fewer in a text below 1000 words for each).
+        sentence to sentence, in ``batch`` streams side by side (fewer in a text below 1000 words for each). Raises
+        ParameterError where the model has no softmax.
         """
-        self._fitted(self.vocab)
+        if "output" not in self._fitted(self.params):
+            raise ParameterError("this model has no softmax: its files have none; fit(resume=True) adds it")
         encoded = self.corpus(corpus).encode()
         rows = max(1, min(self.batch, len(encoded.ids) // 1000))
         batches, states = Batches(self, encoded, rows, max(1, SCORED // rows), shuffle=False), None
         sums = np.zeros(2)
         with blas.one_thread():
             for number in range(batches.batches):
-                losses, states = self.network.forward(batches.at(number), states, exact=True)
+                with self.network.lock:
+                    losses, states = self.network.forward(batches.at(number), states, exact=True)
                 sums += losses.sum(axis=1)
         with np.errstate(over="ignore"):  # infinity is what it is
             return Perplexities(*np.exp(sums / batches.size).tolist())
@@ -220,8 +223,8 @@ class ELMo(ContextualModel, Tokenized, Trained):
         callbacks : see fastembed.callbacks.
         verbose : 0 for silence; else a progress bar on a terminal, log lines of logger "fastembed" elsewhere.
         resume : go on instead of starting anew. A run that was stopped goes on where it was; a finished model trains
-            `epochs` more on this corpus with its vocabulary, or, if it came from bilm-tf's files without a softmax,
-            with a new one for the corpus's.
+            `epochs` more on this corpus with its vocabulary; if it came from bilm-tf's files without a softmax, that is
+            new, and without a vocabulary it gets the corpus's.
         checkpoint : folder to save the whole state to while training; with resume, a new model starts from it.
         every : how often, in epochs or as a time ("10m").
 
@@ -238,14 +241,13 @@ class ELMo(ContextualModel, Tokenized, Trained):
         alphabet = self.alphabet if old is not None else self._alphabet(encoded.vocab)
         if old is not None and self.vocab is not None:
             vocab, history, text = self.vocab, list(self.history), (self.tokenizer, self.lowercase)
-            params = self._new_params(vocab, alphabet)
-            params.flat[:] = old.flat
         else:
             vocab = language_vocab(encoded.vocab, len(encoded.offsets) - 1, self.min_count, self.max_vocab)
-            params = self._new_params(vocab, alphabet)
+        params = Params(self._arrays(vocab, alphabet))
+        if "output" not in (old or ()):
             self._network_shape().begin(params, predicted_counts(vocab), (self.seed, 0))
-            for name in old or ():
-                params[name][:] = old[name]
+        for name in old or ():
+            params[name][:] = old[name]
         optimizing = self._optimizer(params)
         if resume and self.optimizing is not None:
             optimizing.restore(self.optimizing.tensors())
@@ -267,9 +269,10 @@ class ELMo(ContextualModel, Tokenized, Trained):
             return characters.Alphabet.of(types.words, types.counts, self.min_count)
         return characters.Alphabet() if self.chars else None
 
-    def _new_params(self, vocab, alphabet):
-        size = 0 if alphabet is None else alphabet.size
-        return Params(self._network_shape().arrays(0 if vocab is None else len(vocab), size))
+    def _arrays(self, vocab, alphabet, softmax=True):
+        """Names and shapes of the parameters."""
+        sizes = (0 if part is None else size(part) for part, size in ((vocab, len), (alphabet, lambda a: a.size)))
+        return self._network_shape().arrays(*sizes, softmax)
 
     def _optimizer(self, params):
         return Adam(params) if self.optimizer == "adam" else AdaGrad(params, initial=1.0)
@@ -288,10 +291,12 @@ class ELMo(ContextualModel, Tokenized, Trained):
 
     def _step(self, batches, number, rate, epoch):
         """Train on a batch; its losses, both directions behind each other, or None if it was left out."""
-        unrolls, key = batches.at(number, (self.seed, epoch)), (self.seed, epoch, number)
-        states = self._carried(unrolls, batches.begins) if number else None
+        key, network = (self.seed, epoch, number), self.network
         try:
-            losses, after = self.network.step(self.optimizing, unrolls, states, rate, self.guard, key)
+            with network.lock:
+                unrolls = batches.at(number, key[:2])
+                states = self._carried(unrolls, batches.begins) if number else None
+                losses, after = network.step(self.optimizing, unrolls, states, rate, self.guard, key)
         except ParameterError as error:  # the layers take no such numbers
             raise TrainingError(f"{error}: numbers overflowed in epoch {epoch + 1}; use a smaller lr") from error
         if losses is None and self.guard.running == 1:
@@ -327,9 +332,6 @@ class ELMo(ContextualModel, Tokenized, Trained):
     def _no_state(self):
         return None, None, None, None, Position(), [], self._made_with(), ("whitespace", False), np.zeros(0)
 
-    def _made_with(self):
-        return tuple(getattr(self, name) for name in self.fixed)
-
     def _matrices(self):
         return (self.params.flat,)
 
@@ -358,7 +360,7 @@ class ELMo(ContextualModel, Tokenized, Trained):
                 encoder = bilm.WordEncoder(self.params)
             else:
                 encoder = characters.CharacterEncoder(self.params, shape.encoder, self.alphabet, threads=threads)
-            counts = None if self.vocab is None else predicted_counts(self.vocab)
+            counts = predicted_counts(self.vocab) if "output" in self.params else None
             self._network = how, bilm.BiLM(self.params, shape, encoder, counts=counts, **how)
         return self._network[1]
 
@@ -408,13 +410,10 @@ class ELMo(ContextualModel, Tokenized, Trained):
         model = cls(**contents.settings)
         vocab = None if contents.words is None else Vocab([*SPECIAL, *contents.words])
         alphabet = characters.Alphabet() if model.chars else None
-        softmax = vocab if "output" in contents.arrays else None
-        shapes = model._network_shape().arrays(0 if softmax is None else len(vocab), alphabet.size if alphabet else 0)
-        shapes |= {name: contents.arrays[name].shape for name in contents.arrays if name == "embedding"}
-        params = Params(shapes)
+        params = Params(model._arrays(vocab, alphabet, softmax="output" in contents.arrays))
         for name, array in contents.arrays.items():
             params[name][:] = array
-        optimizing = None if softmax is None else model._optimizer(params)
+        optimizing = model._optimizer(params) if "output" in params else None
         state = (
             vocab,
             params,
@@ -450,11 +449,11 @@ class ELMo(ContextualModel, Tokenized, Trained):
         alphabet = characters.Alphabet() if self.chars == "bytes" else None
         if self.chars == "unicode":
             alphabet = characters.Alphabet(checked_points(tensors["alphabet"]))
-        shapes = self._network_shape().arrays(0 if vocab is None else len(vocab), alphabet.size if alphabet else 0)
+        shapes = self._arrays(vocab, alphabet, softmax="params.output" in tensors)
         params, optimizing = Params.restored(shapes, tensors, "params."), None
-        if vocab is not None:
-            if len(vocab) < 4 or "vocab.counts" not in tensors:
-                raise ValueError("a vocabulary without words or counts")
+        if vocab is not None and (len(vocab) < 4 or "vocab.counts" not in tensors):
+            raise ValueError("a vocabulary without words or counts")
+        if "output" in params:
             optimizing = self._optimizer(params)
             optimizing.restore(tensors)
         text = (self.tokenizer, self.lowercase)

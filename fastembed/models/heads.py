@@ -13,13 +13,16 @@ from ..errors import CorpusError, FormatError, ParameterError, TrainingError
 from ..nn.head import Head
 from ..nn.mix import ScalarMix
 from ..nn.optim import Adam
+from ..nn.softmax import NEVER
 from ..parallel import check_threads
+from ..tokenize import whitespace
 from .base import Estimator
 from .callbacks import Callback, Callbacks
 from .contextual import WordWindows, batches_of, each_sentence
 from .features import Features
-from .labelled import KINDS, targets_of
+from .labelled import KINDS, label_lists, targets_of
 from .parameters import Choice, Frozen, Layers, Real, Size, Whole
+from .tokenized import words_of
 from .training import Checkpoint, Loop, Position, Schedule
 
 LM = "lm."  # before the names of the language model's arrays in a file
@@ -110,6 +113,7 @@ class FrozenHead(Estimator):
         self.check_params()
         callbacks, sentences = Callbacks([_Weights(), *Callbacks(callbacks).callbacks]), _sentences(X)
         found = targets_of(y, len(sentences))
+        found = found.among(sorted(found.names))
         targets = np.split(found.ids, found.offsets[1:-1])
         self._check_targets(sentences, targets)
         if len(found.names) < 2:
@@ -118,7 +122,7 @@ class FrozenHead(Estimator):
 
     @property
     def classes_(self):
-        """The tags or labels (C,), the most frequent first: the columns of predict_proba."""
+        """The tags or labels in order (C,), as scikit-learn has them: the columns of predict_proba."""
         names, kind = self._fitted(self._classes)
         return np.array(names, {"str": None, "int": np.int64, "bool": bool}[kind])
 
@@ -133,7 +137,8 @@ class FrozenHead(Estimator):
             features = Features(self.language_model, sentences, self.parameters["memory"].bytes_of(self.memory))
             self._set_state((classes, *self._begin(len(classes[0])), []))
             self.position = Position()
-            schedule = Schedule(float(self.lr), 0.0, int(self.epochs), len(sentences), unit="sentences")
+            words = sum(map(len, sentences))
+            schedule = Schedule(float(self.lr), 0.0, int(self.epochs), len(sentences), words, "sentences")
             trainer = Trainer(self, features, targets)
             Loop(self, trainer, schedule, callbacks, Checkpoint(None), verbose).run()
         except Exception:
@@ -152,7 +157,7 @@ class FrozenHead(Estimator):
         )  # fmt: skip
         mix = ScalarMix(depth)
         if not isinstance(self.layers, str):
-            mix.params["scores"][:] = -np.inf
+            mix.params["scores"][:] = NEVER
             mix.params["scores"][self.layers] = 0
         return mix, head
 
@@ -177,7 +182,7 @@ class FrozenHead(Estimator):
 
     def check_finite(self):
         """Raise TrainingError if a parameter holds NaN or infinity."""
-        if not all(np.isfinite(params.flat).all() for params in self._head.groups().values()):
+        if not all(np.isfinite(params.flat).all() for params in self.parts().values()):
             raise TrainingError(f"the head holds NaN or infinity: use a smaller lr ({self.lr:g})")
 
     def _probabilities(self, X):
@@ -242,7 +247,9 @@ class FrozenHead(Estimator):
         from sklearn.utils import ClassifierTags
 
         tags = super().__sklearn_tags__()
-        tags.estimator_type, tags.classifier_tags, tags.target_tags.required = "classifier", ClassifierTags(), True
+        tags.target_tags.required = True
+        if self.pooled:  # a tagger's y, a list of lists, is none that scikit-learn could divide by classes
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
         return tags
 
 
@@ -254,7 +261,7 @@ class ELMoTagger(FrozenHead):
 
     >>> import fastembed as fe
     >>> wv = fe.KeyedVectors(["the", "dog", "barks"], np.eye(3, dtype=np.float32))
-    >>> tagger = fe.ELMoTagger(language_model=fe.models.contextual.WordWindows(wv), lr=0.1)
+    >>> tagger = fe.ELMoTagger(language_model=fe.WordWindows(wv), lr=0.1)
     >>> tagger = tagger.fit([["the", "dog", "barks"]] * 9, [["DET", "NOUN", "VERB"]] * 9, verbose=0)
     >>> tagger.predict(["the dog"]), tagger.mix.weights.tolist()
     ([['DET', 'NOUN']], [1.0])
@@ -271,7 +278,7 @@ class ELMoTagger(FrozenHead):
 
     def score(self, X, y):
         """The share of words whose tag is right; ParameterError if y does not fit X."""
-        sentences, tags = _sentences(X), list(y)
+        sentences, tags = _sentences(X), label_lists(y)
         self._check_targets(sentences, tags)
         pairs = [found == tag for row, own in zip(self.predict(sentences), tags, strict=True)
                  for found, tag in zip(row, own, strict=True)]  # fmt: skip
@@ -292,7 +299,7 @@ class ELMoClassifier(FrozenHead):
 
     >>> import fastembed as fe
     >>> wv = fe.KeyedVectors(["good", "bad", "film"], np.eye(3, dtype=np.float32))
-    >>> model = fe.ELMoClassifier(language_model=fe.models.contextual.WordWindows(wv), lr=0.1)
+    >>> model = fe.ELMoClassifier(language_model=fe.WordWindows(wv), lr=0.1)
     >>> texts, labels = ["a good film", "a bad film"] * 9, [1, 0] * 9
     >>> model.fit(texts, labels, verbose=0).predict(["good"]).tolist(), model.score(texts, labels)
     ([1], 1.0)
@@ -310,10 +317,12 @@ class ELMoClassifier(FrozenHead):
 
     def score(self, X, y):
         """The share of sentences whose label is right; ParameterError if y does not fit X."""
-        sentences, labels = _sentences(X), np.asarray(y)
-        if labels.shape != (len(sentences),) or not len(labels):
-            raise ParameterError(f"there are {len(sentences)} sentences and labels of shape {labels.shape}")
-        return float(np.mean(self.predict(sentences) == labels))
+        sentences, labels = _sentences(X), label_lists(y)
+        if len(labels) != len(sentences) or not labels:
+            raise ParameterError(f"there are {len(sentences)} sentences and {len(labels)} labels")
+        self._check_targets(sentences, labels)
+        found = zip(self.predict(sentences).tolist(), labels, strict=True)
+        return sum(label == own for label, [own] in found) / len(labels)
 
     def _check_targets(self, sentences, targets):
         number = next((number for number, labels in enumerate(targets) if len(labels) != 1), None)
@@ -323,10 +332,12 @@ class ELMoClassifier(FrozenHead):
 
 def _sentences(X):
     """Lists of words of sentences that may be str; ParameterError for anything else."""
-    found = [sentence.split() if isinstance(sentence, str) else list(sentence) for sentence in each_sentence(X)]
-    for number, words in enumerate(found):
-        if not all(isinstance(word, str) for word in words):
-            raise ParameterError(f"sentence {number} (from 0) should be a str or a list of str")
+    found = []
+    for number, sentence in enumerate(each_sentence(X)):
+        try:
+            found.append(whitespace(sentence) if isinstance(sentence, str) else words_of(sentence))
+        except ParameterError as error:
+            raise ParameterError(f"sentence {number} (from 0): {error}") from None
     return found
 
 

@@ -121,12 +121,9 @@ def targets_of(labels, documents):
 
     Raises ParameterError if there are more or fewer, or for labels of another kind.
     """
-    labels = labels.tolist() if hasattr(labels, "tolist") else labels
-    if isinstance(labels, (str, bytes)) or not hasattr(labels, "__len__"):
-        raise ParameterError(f"the labels are one {type(labels).__name__}: give a list of them")
-    if len(labels) != documents:
-        raise ParameterError(f"{documents} texts and {len(labels)} labels: give one label, or list of them, a text")
-    lists = [one if isinstance(one, (list, tuple, np.ndarray)) else (one,) for one in labels]
+    lists = label_lists(labels)
+    if len(lists) != documents:
+        raise ParameterError(f"{documents} texts and {len(lists)} labels: give one label, or list of them, a text")
     offsets = np.concatenate([[0], np.cumsum([len(one) for one in lists], dtype=np.int64)])
     flat = [label for one in lists for label in one]
     kind = _kind(flat)
@@ -138,6 +135,14 @@ def targets_of(labels, documents):
     place = np.empty(len(names), np.int32)
     place[order] = np.arange(len(names))
     return Targets([names[k] for k in order], counts[order].astype(np.int64), place[ids], offsets, kind)
+
+
+def label_lists(labels):
+    """A list of labels for each of many things that have one or several; ParameterError for one label alone."""
+    labels = labels.tolist() if hasattr(labels, "tolist") else labels
+    if isinstance(labels, (str, bytes)) or not hasattr(labels, "__len__"):
+        raise ParameterError(f"the labels are one {type(labels).__name__}: give a list of them")
+    return [one if isinstance(one, (list, tuple, np.ndarray)) else (one,) for one in labels]
 
 
 def _kind(labels):

@@ -15,7 +15,8 @@ from ..corpus import Corpus
 from ..errors import CorpusError, ParameterError
 from ..late import late
 from ..vocab import Vocab
-from .tokenized import Tokenized
+from .parameters import Real, Whole
+from .tokenized import Tokenized, listed
 
 UNK, BOS, EOS = 0, 1, 2  # ids of the three words that every language model has
 SPECIAL = ("<unk>", "<s>", "</s>")
@@ -127,12 +128,12 @@ class LanguageModel(Tokenized):
         word : str; an unknown one has the probability of <unk>; "</s>" is the end of the sentence.
         context : the words before it, as a list of str, or a str to split; "<s>" is the beginning of a sentence.
         """
-        return float(self._after(context)[0, self._ids([word])[0]])
+        [number] = self._ids(self._words([word]))
+        return float(self._after(context)[0, number])
 
     def next_words(self, context=(), topn=10):
         """The most probable next words: a list of (word, probability), the best first; "</s>" may be among them."""
-        if isinstance(topn, bool) or not hasattr(topn, "__index__") or topn < 1:
-            raise ParameterError(f"topn={topn!r}: give a whole number of at least 1")
+        Whole(10, "", low=1).check("topn", topn)
         logprobs = self._after(context)[0]
         best = np.argsort(-logprobs, kind="stable")[: int(topn)]
         return [(self.vocab.words[k], math.exp(min(logprobs[k], 0))) for k in best.tolist() if logprobs[k] > -np.inf]
@@ -140,9 +141,13 @@ class LanguageModel(Tokenized):
     def score(self, sentence):
         """The natural logarithm of the probability of a whole sentence with its </s>.
 
-        sentence : list of str, or a str to split.
+        sentence : list of str, or a str to split. ParameterError for a list of sentences, which ``scores`` takes.
         """
-        ids = self._text_ids(sentence)
+        words = self._words(sentence)
+        several = next((word for word in words if " " in word), None)
+        if several is not None and not (self._fitted(self.vocab).blob == ord(" ")).any():
+            raise ParameterError(f"{several[:50]!r} is no word: ``score`` takes one sentence, ``scores`` takes many")
+        ids = self._text_ids(words)
         return float(self._logprobs(ids, np.array([0, len(ids)], np.int64)).sum())
 
     def scores(self, sentences):
@@ -183,10 +188,9 @@ class LanguageModel(Tokenized):
 
         <unk> is never drawn.
         """
-        if isinstance(length, bool) or not hasattr(length, "__index__") or length < 0:
-            raise ParameterError(f"length={length!r}: give a whole number of at least 0")
-        if not 0 <= temperature < np.inf:
-            raise ParameterError(f"temperature={temperature!r}: give a finite number of at least 0")
+        Whole(50, "", low=0).check("length", length)
+        Whole(None, "", low=0, optional=True).check("seed", seed)
+        Real(1.0, "", low=0).check("temperature", temperature)
         random = np.random.default_rng(seed)
         drawn, word = [], None
         walk = self._walk([BOS, *self._ids(self._words(context))])
@@ -224,12 +228,10 @@ class LanguageModel(Tokenized):
     def _numbered(self, sentences):
         """(ids int32 (N,), offsets int64 (S + 1,)) of a Corpus or an iterable of sentences."""
         vocab = self._fitted(self.vocab)
-        if isinstance(sentences, str):
-            raise ParameterError("give a list of sentences or a Corpus, not one str")
         if isinstance(sentences, Corpus):
             encoded = sentences.encode()
             return numbers_of(vocab, encoded.vocab)[encoded.ids], encoded.offsets
-        sentences = list(sentences)
+        sentences = listed(sentences)
         texts = self._texts(sentences)
         if texts is not None:
             ids, offsets = vocab.number(texts, getattr(self, "threads", None))

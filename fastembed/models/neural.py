@@ -139,9 +139,6 @@ class NeuralLanguageModel(LanguageModel, Trained):
     def _text(self):
         return self.tokenizer, self.lowercase
 
-    def _made_with(self):
-        return tuple(getattr(self, name) for name in self.fixed)
-
     def _matrices(self):
         return (self.params.flat,)
 

@@ -146,7 +146,7 @@ class NGramLM(LanguageModel):
     # -- questions
 
     def logprob(self, word, context=()):
-        ids = self._ids([*self._words(context), word])
+        ids = self._ids(self._words(context) + self._words([word]))
         if ids[-1] == BOS:
             return -np.inf
         return float(self._model.score(ids)[-1])

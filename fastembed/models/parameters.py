@@ -326,6 +326,14 @@ class Frozen(Parameter):
     kind = object
     wanted = "a contextual model (ELMo, BERT), or WordWindows of static vectors"
 
+    def check(self, name, value):
+        try:
+            super().check(name, value)
+        except ParameterError:
+            if hasattr(type(value), "word_states") and not hasattr(value, "depth"):
+                raise ParameterError(f"{name}={_shown(value)}: fit or load the model first") from None
+            raise
+
     def fits(self, value):
         return all(hasattr(value, name) for name in ("depth", "width", "word_states")) and not isinstance(value, type)
 

@@ -8,6 +8,8 @@ from .. import blas
 from ..errors import ParameterError
 from ..tokenize import whitespace
 from .contextual import ContextualModel, batches_of, each_sentence, picker
+from .parameters import Whole
+from .tokenized import words_of
 
 LOG = logging.getLogger("fastembed")
 
@@ -75,6 +77,7 @@ class PiecedModel(ContextualModel):
 
         Raises ParameterError where the model has no head to say it or the text has no [MASK].
         """
+        Whole(5, "", low=1).check("topn", topn)
         sizes, mask = self.sizes, self.pieces.ids["mask"]
         self._check_head()
         [(ids, _)] = self._rows([text], False)
@@ -105,9 +108,7 @@ class PiecedModel(ContextualModel):
 
     def _rows(self, sentences, words):
         """(ids (T,) int32 with [CLS] and [SEP], bounds of words among the pieces or None) of each sentence."""
-        for sentence in sentences:
-            if not isinstance(sentence, str) and not all(isinstance(word, str) for word in sentence):
-                raise ParameterError("a sentence is a str or a list of str")
+        sentences = [sentence if isinstance(sentence, str) else words_of(sentence) for sentence in sentences]
         room = min(self.max_length, self.sizes.positions) - 2
         ends = [np.array([self.pieces.ids[name]], np.int32) for name in ("cls", "sep")]
         found, long = [], 0

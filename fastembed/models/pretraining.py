@@ -58,7 +58,8 @@ def neighbourly(pieces, encoded, size, seed):
     """What pieces may begin with instead of random numbers: SkipGram's vectors of the same text in pieces.
 
     Returns the pieces that occur (n,) and their vectors (n, size), of mean 0 and deviation 1. One thread finds them, so
-    they are always the same; a window of 2 makes pieces alike that can stand for each other.
+    they are always the same; a window of 2 makes pieces alike that can stand for each other. None in a text of which no
+    piece has a neighbour.
     """
     ids, offsets = piece_ids(pieces, encoded)
     counts = np.bincount(ids, minlength=len(pieces))
@@ -68,7 +69,10 @@ def neighbourly(pieces, encoded, size, seed):
     vocab = Vocab([pieces.tokens[k] for k in order], counts[order])
     sample = 1e-4 if len(ids) >= ENOUGH else 0
     model = SkipGram(dim=size, window=2, min_count=1, sample=sample, lr=0.05, epochs=2, threads=1, seed=seed)
-    model.fit(Corpus.of(Encoded(vocab, rank[ids], offsets), "pieces"), verbose=0)
+    try:
+        model.fit(Corpus.of(Encoded(vocab, rank[ids], offsets), "pieces"), verbose=0)
+    except CorpusError:  # no piece has another one beside it
+        return order[:0], np.zeros((0, size), np.float32)
     vectors = model.wv.vectors - model.wv.vectors.mean(0)
     return order[: len(vectors)], vectors / max(vectors.std(), np.float32(1e-30))
 
@@ -93,7 +97,7 @@ class MaskedTrainer:
         numbers = np.arange(len(self.sequences))
         if not len(numbers):
             raise CorpusError("nothing to learn: cleaning has left no piece of the text")
-        step = round(1 / held_out) if held_out else len(numbers) + 1
+        step = round(min(1 / held_out, len(numbers) + 1)) if held_out else len(numbers) + 1
         apart = numbers % step == step - 1
         self.numbers, self.apart = numbers[~apart], numbers[apart]
         self.apart = self.apart[:: -(-len(self.apart) // JUDGED) or 1]
@@ -120,16 +124,22 @@ class MaskedTrainer:
         """Of what is held out, for an epoch's record."""
         if not len(self.apart):
             return {}
-        loss, accuracy = self.judged(self.apart, (self.model.seed, 1))
+        try:
+            loss, accuracy = self.judged(self.apart, (self.model.seed, 1))
+        except CorpusError:  # nothing there can be hidden
+            return {}
         return {"held_out_loss": loss, "held_out_accuracy": accuracy}
 
     def judged(self, numbers, key):
-        """Mean loss of the hidden pieces of these sequences and the share of them that are right."""
+        """Mean loss of the hidden pieces of these sequences and the share of them that are right; CorpusError if none
+        can be hidden."""
         found, network = [], self.model.network
         with blas.one_thread():
             for number in range(-(-len(numbers) // self.batch)):
                 found.append(network.judged(self._batch(numbers, number, np.random.default_rng((*key, number)))))
         losses, right = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        if not len(losses):
+            raise CorpusError("no piece of the text can be hidden: all are unknown")
         return float(losses.mean()), float(right.mean())
 
 

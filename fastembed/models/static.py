@@ -51,7 +51,7 @@ class Trained(Estimator):
         """
         self.check_params()
         callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
-        encoded, how = self._read(corpus)
+        encoded, how = self._read(corpus, resume)
         mark = fingerprint(encoded)
         return self._train(
             lambda: self._begin(encoded, how, mark, resume, **start),
@@ -61,7 +61,7 @@ class Trained(Estimator):
             checkpoint,
         )
 
-    def _read(self, corpus):
+    def _read(self, corpus, resume):
         """What ``fit`` was given: (Encoded, whatever else ``_begin`` wants to know of it)."""
         return (corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)).encode(), None
 
@@ -93,13 +93,17 @@ class Trained(Estimator):
             raise
         return self
 
+    def _made_with(self):
+        """The values of the fixed parameters as they are now."""
+        return tuple(getattr(self, name) for name in self.fixed)
+
     def _open_checkpoint(self, checkpoint):
         """What resuming starts from: a model without a state takes the checkpoint's; whether it did."""
         opened = self.vocab is None and checkpoint.exists()
         if opened:
             self._set_state(self._read_state(checkpoint.path))
             checkpoint.ours = True
-        if self.vocab is not None and self._shape != tuple(getattr(self, name) for name in self.fixed):
+        if self.vocab is not None and self._shape != self._made_with():
             trained = ", ".join(f"{name}={value}" for name, value in zip(self.fixed, self._shape, strict=True))
             raise ParameterError(f"the model was trained with {trained}, which cannot change when training goes on")
         return opened
@@ -123,6 +127,10 @@ class Trained(Estimator):
             said = ", ".join(f"{k}={getattr(saved, k)!r}" for k in changed)
             raise ParameterError(f"the checkpoint {path} was made with {said}; this model has other values")
         return saved._state()
+
+    def __getstate__(self):
+        """For copies and other processes: what is made again when it is needed stays behind."""
+        return vars(self) | {name: None for name in ("_network", "_reading") if name in vars(self)}
 
     def check_finite(self):
         """Raise TrainingError if a vector holds NaN or infinity."""

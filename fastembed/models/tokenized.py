@@ -1,5 +1,7 @@
 """Tokenized: what models share that remember how the words of their corpus were made."""
 
+from itertools import chain
+
 from ..corpus import Corpus
 from ..errors import ParameterError
 from ..tokenize import NAMES
@@ -19,18 +21,24 @@ class Tokenized(Estimator):
         super().__init__(**parameters)
         self.tokenizer, self.lowercase = "whitespace", False
 
-    def _read(self, corpus):
-        """What ``fit`` was given: (Encoded, {"tokenizer": ..., "lowercase": ...}); the latter is set with ``vocab``."""
+    def _read(self, corpus, resume=False):
+        """What ``fit`` was given: (Encoded, {"tokenizer": ..., "lowercase": ...}); the latter is set with ``vocab``. A
+        model that goes on makes words as before."""
+        corpus = self.corpus(corpus) if resume and self.vocab is not None else corpus
         corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=getattr(self, "threads", None))
         return corpus.encode(), {"tokenizer": corpus.tokenizer, "lowercase": corpus.lowercase}
 
     def corpus(self, source):
         """A Corpus of text whose words are made as those of this model were; ``source`` as Corpus takes it.
 
-        A Corpus is given back as it is. Raises ParameterError where the tokenizer has no name.
+        A Corpus is given back as it is; lists of words stay words. Raises ParameterError where the tokenizer has no
+        name and the words are still to be made.
         """
         if isinstance(source, Corpus):
             return source
+        source, first = _peeked(source)
+        if isinstance(first, (list, tuple)):
+            return Corpus(source, lowercase=self.lowercase)
         self._check_tokenizer()
         return Corpus(source, tokenizer=self.tokenizer, lowercase=self.lowercase)
 
@@ -50,12 +58,41 @@ class Tokenized(Estimator):
         self.tokenizer, self.lowercase = meta["tokenizer"] or None, meta["lowercase"] == "1"
 
     def _words(self, text):
-        """A sentence as a list of words."""
-        if not isinstance(text, str):
-            words = list(text)
-            if not all(isinstance(word, str) for word in words):
-                raise ParameterError("a sentence is a str or a list of str")
-            return words
-        self._check_tokenizer()
-        words = NAMES[self.tokenizer](text)
+        """A sentence, a str or a list of words, as a list of words."""
+        if isinstance(text, str):
+            self._check_tokenizer()
+            words = NAMES[self.tokenizer](text)
+        else:
+            words = words_of(text)
         return [word.lower() for word in words] if self.lowercase else words
+
+
+def _peeked(source):
+    """What a Corpus may be made of, and the first item of a list, a tuple or an iterator; None for anything else."""
+    if isinstance(source, (list, tuple)):
+        return source, source[0] if source else None
+    if not hasattr(source, "__next__") or hasattr(source, "read"):
+        return source, None
+    first = next(source, None)
+    return (source if first is None else chain([first], source)), first
+
+
+def words_of(sentence):
+    """The words of a sentence that is no str; ParameterError unless it is an iterable of str."""
+    wrong, words = sentence, []
+    if hasattr(sentence, "__iter__") and not isinstance(sentence, (bytes, bytearray)):
+        words = list(sentence)
+        wrong = next((word for word in words if not isinstance(word, str)), words)
+    if wrong is not words:
+        raise ParameterError(
+            f"a sentence is a str or a list of str, and {repr(wrong)[:50]} is of type {type(wrong).__name__}"
+        )
+    return words
+
+
+def listed(sentences):
+    """The list of what an iterable of sentences gives; ParameterError for one str alone and what is no iterable."""
+    if isinstance(sentences, (str, bytes)) or not hasattr(sentences, "__iter__"):
+        said = "one str" if isinstance(sentences, str) else repr(sentences)[:50]
+        raise ParameterError(f"give a list of sentences or a Corpus, not {said}")
+    return list(sentences)

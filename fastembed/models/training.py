@@ -250,7 +250,8 @@ class Loop:
             "lr": schedule.at(words),
         }
         self.progress.update(facts)
-        self.wants_stop |= self.callbacks.call("on_progress", self.model, facts)
+        if not self.wants_stop:  # else the workers are finishing their chunks
+            self.wants_stop = self.callbacks.call("on_progress", self.model, facts)
         if self.wants_stop or self.checkpoint.due():
             job.stop()
 

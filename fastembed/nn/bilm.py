@@ -5,13 +5,14 @@ Letters: T steps, B rows, P numbers of a word's vector and of a layer's output, 
 """
 
 from dataclasses import dataclass
+from threading import RLock
 
 import numpy as np
 
 from .. import parallel
 from ..errors import TrainingError
 from . import characters
-from .layers import dropout_mask, summed
+from .layers import alone, dropout_mask, summed
 from .recurrent import LSTM
 from .softmax import NEVER, SampledSoftmax, Softmax, apply
 
@@ -41,9 +42,9 @@ class Shape:
             how |= {"projection": self.dim, "projection_clip": self.clips[1]}
         return LSTM(self.dim, self.hidden, **how)
 
-    def arrays(self, words, characters):
-        """Names and shapes of the parameters; words : of the softmax, and of the embedding; characters : of the
-        alphabet."""
+    def arrays(self, words, characters, softmax=True):
+        """Names and shapes of the parameters; words : of the softmax, if there is one, and of the embedding;
+        characters : of the alphabet."""
         width = 4 * self.hidden
         shapes = {"embedding": (words, self.dim)} if self.encoder is None else self.encoder.arrays(characters)
         for side in SIDES:
@@ -53,7 +54,7 @@ class Shape:
                 shapes[f"{name}.bias"] = (width,)
                 if self.hidden != self.dim:
                     shapes[f"{name}.projection"] = (self.hidden, self.dim)
-        if words:
+        if words and softmax:
             shapes |= {"output": (words, self.dim), "output.bias": (words,)}
         return shapes
 
@@ -163,7 +164,7 @@ class BiLM:
 
     def __init__(self, params, shape, encoder, *, counts=None, samples=None, dropout=0.0, threads=1):
         self.params, self.encoder, self.dropout, self.threads = params, encoder, dropout, threads
-        each = max(1, threads // 2)
+        self.lock, each = RLock(), max(1, threads // 2)
         self.sides = [Direction(params, shape, side, each) for side in SIDES]
         if counts is not None:
             self.output = self.exact = Softmax(params, threads=threads)
@@ -177,7 +178,7 @@ class BiLM:
         vectors (U, P); places (2, T, B): which of them each side reads; states: for each side as Direction takes them,
         or None; random : a generator for each side, or None.
 
-        Each side has a thread.
+        Each side has a thread. The outputs may lie in the layers' memory: read them within ``lock``.
         """
         outputs, after = [None, None], [None, None]
 
@@ -190,6 +191,7 @@ class BiLM:
         parallel.share(each, 2, self.threads)
         return outputs, after
 
+    @alone
     def forward(self, unrolls, states, random=None, exact=False):
         """Losses (2, N) of what follows in both directions, and the states after. Every word is encoded once.
 
@@ -228,6 +230,7 @@ class BiLM:
         own = [(name, None, array) for side in self.sides for name, array in side.gradients.items()]
         return self.encoder.backward(sums) + own
 
+    @alone
     def step(self, optimizing, unrolls, states, rate, guard, key):
         """Train on a batch: its losses (2, N), None if the step was left out because it overflowed, and the states.
 

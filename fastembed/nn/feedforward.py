@@ -1,10 +1,11 @@
 """The feed-forward network of a neural language model (Bengio, Ducharme, Vincent and Jauvin 2003)."""
 
 from dataclasses import dataclass
+from threading import RLock
 
 import numpy as np
 
-from .layers import Embedding, Scratch, Tanh, dropout_mask, summed
+from .layers import Embedding, Scratch, Tanh, alone, dropout_mask, summed
 from .optim import clip_scale
 from .params import Params, Settings
 from .repeats import Repeats, SharedTanh
@@ -75,7 +76,7 @@ class Network:
             drawing = {"samples": shape.samples, "frequencies": counts / counts.sum(), "proposal": shape.proposal}
             self.output = SampledSoftmax(params, threads=threads, **drawing)
         self.scratch = Scratch(params.flat.dtype)
-        self.mask = self.shared = None
+        self.mask, self.shared, self.lock = None, None, RLock()
 
     def features(self, contexts, random=None):
         """Features (B, K) of contexts (B, n) int32; ``random`` draws what drops out."""
@@ -121,16 +122,19 @@ class Network:
             vectors *= self.mask[0]
         return gradients + self.embedding.backward(vectors)
 
+    @alone
     def losses(self, contexts, words):
         """Exact losses (B,), without dropout."""
         return self.exact.losses(self.features(contexts), words)
 
+    @alone
     def logprobs(self, contexts):
         """log p (B, V) of every word after each context, float64; -inf where it is never predicted."""
         features = self.features(contexts)
         scores = (features @ self.params["output"].T + self.params["output.bias"]).astype(np.float64)
         return self.exact.logprobs(scores)
 
+    @alone
     def step(self, optimizing, batch, rate, key, clip=None):
         """Train on a batch (contexts, words); its losses (B,).
 

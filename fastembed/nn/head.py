@@ -33,6 +33,10 @@ class Head:
         self.softmax = Softmax(self.params, threads=threads)
         self.tape = None
 
+    def __getstate__(self):
+        """For copies and other processes: without what one ``backward`` needs."""
+        return vars(self) | {"tape": None}
+
     def groups(self):
         """All parameters: {prefix: Params}."""
         return {"head.": self.params} | ({"recurrent.": self.recurrent.params} if self.recurrent else {})

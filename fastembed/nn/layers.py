@@ -7,6 +7,7 @@ Letters: B rows of a batch, n words of context, D numbers of a vector, I inputs,
 """
 
 import math
+from functools import wraps
 
 import numpy as np
 
@@ -140,6 +141,17 @@ class Loan:
         """The arrays are not used any more."""
         self.store.update(self.taken)
         self.taken = {}
+
+
+def alone(method):
+    """For a method of a network whose Scratch and tapes serve one thread at a time: others wait at its ``lock``."""
+
+    @wraps(method)
+    def locked(self, *arguments, **named):
+        with self.lock:
+            return method(self, *arguments, **named)
+
+    return locked
 
 
 class Scratch:

@@ -3,9 +3,12 @@
 Letters: N tokens of a batch, S sequences, M hidden tokens, D width, V pieces.
 """
 
+from threading import RLock
+
 import numpy as np
 
 from .attention import Encoder, Transform
+from .layers import alone
 from .optim import clip_scale
 from .params import Params
 from .softmax import Softmax
@@ -103,7 +106,7 @@ class MaskedModel:
         self.encoder = Encoder(sizes, params, threads, precision)
         self.head = Transform(params, activation=sizes.activation, epsilon=sizes.epsilon)
         self.softmax = Softmax(params, ("embeddings.words", "output.bias"), threads)
-        self.grads = None
+        self.grads, self.lock = None, RLock()
 
     def states(self, ids, offsets, segments=None):
         """(L + 1, N, D) of packed sequences."""
@@ -113,6 +116,7 @@ class MaskedModel:
         """tanh(x W + b) (S, D) of the first token of each sequence; last (N, D)."""
         return np.tanh(last[offsets[:-1]] @ self.params["pooler"] + self.params["pooler.bias"])
 
+    @alone
     def scores(self, rows):
         """Of every piece, (M, V), for rows (M, D) of the last layer."""
         hidden = self.head.forward(np.ascontiguousarray(rows))
@@ -151,6 +155,7 @@ class MaskedModel:
         gradient[rows] += d @ p["pooler"].T
         return -logs[np.arange(len(logs)), batch.random].astype(np.float64)
 
+    @alone
     def step(self, optimizer, batch, rate, key, clip=None):
         """Train on a Batch; its losses as ``gradients`` gives them.
 

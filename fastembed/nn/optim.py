@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import parallel
 from .._core import optim
-from ..errors import TrainingError
+from ..errors import ParameterError, TrainingError
 
 
 class Optimizer:
@@ -32,14 +32,22 @@ class Optimizer:
         self.rule = optim.Rule(self.kind, self.betas, self.epsilon)
         self.slots = {slot: params.like() for slot in self.kept}
 
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "rule"}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.rule = optim.Rule(self.kind, self.betas, self.epsilon)
+
     def begin(self, lr, scale=1.0):
         """Start a step with this learning rate, the gradients being multiplied by ``scale``."""
         self.steps += 1
         self.rule.set(lr, scale, self.steps)
 
     def dense(self, name, gradient):
-        """Change all of an array; ``gradient`` has its shape."""
-        flats = [a.reshape(-1) for a in (gradient, self.params[name], *self.kept_for(name))]
+        """Change all of an array; ``gradient`` has its shape and type, or it is a ParameterError."""
+        values = self._fitting(name, gradient)
+        flats = [a.reshape(-1) for a in (gradient, values, *self.kept_for(name))]
         chunks = -(-flats[0].size // optim.SPAN)
         parallel.share(lambda job, _: optim.span(job, self.rule, *flats), chunks, self.threads)
 
@@ -50,11 +58,29 @@ class Optimizer:
         ----------
         ids : (n,) int32, no row twice.
         gradients : (n, D), or (n,) of a vector
+
+        Raises ParameterError for others.
         """
-        flat = [a.reshape(len(a), -1) for a in (gradients, self.params[name])]
+        if getattr(ids, "dtype", None) != np.int32 or ids.ndim != 1:
+            raise ParameterError(f"the ids of rows of {name} should be int32 (n,) and are {_said(ids)}")
+        values = self._fitting(name, gradients, len(ids))
+        if not len(ids):
+            return
+        if not 0 <= ids.min() <= ids.max() < len(values):
+            raise ParameterError(f"ids from {ids.min()} to {ids.max()}: {name} has {len(values)} rows")
+        flat = [a.reshape(len(a), -1) for a in (gradients, values)]
         arrays = (ids, *flat, *(a.reshape(len(a), flat[0].shape[1]) for a in self.kept_for(name)))
         chunks = -(-len(ids) // optim.ROWS)
         parallel.share(lambda job, _: optim.rows(job, self.rule, *arrays), chunks, self.threads)
+
+    def _fitting(self, name, gradient, rows=None):
+        """The array that a gradient is of; ParameterError unless it is like that, or like so many of its rows: what
+        does not fit would be read, and written to, behind its end."""
+        values = self.params[name]
+        shape = values.shape if rows is None else (rows, *values.shape[1:])
+        if getattr(gradient, "shape", None) != shape or gradient.dtype != values.dtype:
+            raise ParameterError(f"the gradient of {name} should be {values.dtype} {shape} and is {_said(gradient)}")
+        return values
 
     def kept_for(self, name):
         """What is kept for an array, its means and its squares: of its shape, or without rows if nothing is."""
@@ -77,6 +103,10 @@ class Optimizer:
         if steps is None or steps.shape != (1,) or steps.dtype != np.int64 or steps[0] < 0:
             raise ValueError("the optimiser's number of steps is missing or makes no sense")
         self.steps = int(steps[0])
+
+
+def _said(array):
+    return f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else repr(array)[:50]
 
 
 class SGD(Optimizer):
@@ -137,8 +167,8 @@ class AdamW(Adam):
         self.lr = lr
 
     def dense(self, name, gradient):
-        """Change all of an array; ``gradient`` has its shape."""
-        values = self.params[name]
+        """Change all of an array, as every optimiser does."""
+        values = self._fitting(name, gradient)
         if self.decay and values.ndim > 1:
             values *= 1 - self.lr * self.decay
         super().dense(name, gradient)

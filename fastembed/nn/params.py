@@ -48,6 +48,9 @@ class Params(Mapping):
     def __len__(self):
         return len(self.shapes)
 
+    def __reduce__(self):
+        return Params, (self.shapes, self.flat.dtype, self.flat)  # a copy's arrays are views of its own buffer
+
     def __repr__(self):
         return f"Params({', '.join(f'{name} {shape}' for name, shape in self.shapes.items())})"
 
@@ -68,26 +71,29 @@ class Params(Mapping):
 
     @classmethod
     def restored(cls, shapes, tensors, prefix=""):
-        """The Params of what ``tensors`` gave; ValueError if an array is missing or of another shape or type."""
-        check_shapes(shapes, tensors, prefix)
+        """The Params of what ``tensors`` gave; ValueError as for ``check_arrays``."""
+        check_arrays(shapes, tensors, prefix)  # before there is memory for them
         params = cls(shapes)
-        params.copy(tensors, prefix)
+        for name, view in params.items():
+            view[:] = tensors[prefix + name]
         return params
 
     def copy(self, tensors, prefix=""):
-        """Copy arrays from a file's tensors into all of these; ValueError as for ``restored``."""
-        check_shapes(self.shapes, tensors, prefix)
+        """Copy arrays from a file's tensors into all of these; ValueError as for ``check_arrays``."""
+        check_arrays(self.shapes, tensors, prefix)
         for name, view in self.items():
             view[:] = tensors[prefix + name]
 
 
-def check_shapes(shapes, tensors, prefix):
-    """ValueError unless there is a float32 array of each of these shapes."""
+def check_arrays(shapes, tensors, prefix):
+    """ValueError unless there is a float32 array of each of these shapes, without NaN or infinity."""
     for name, shape in shapes.items():
         found = tensors.get(prefix + name)
         if found is None or found.shape != tuple(shape) or found.dtype != np.float32:
             said = "missing" if found is None else f"{found.dtype} {found.shape}"
             raise ValueError(f"{prefix + name} should be float32 {tuple(shape)} and is {said}")
+        if not np.isfinite(found).all():
+            raise ValueError(f"{prefix + name} holds NaN or infinity")
 
 
 class Settings:

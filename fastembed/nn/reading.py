@@ -31,7 +31,7 @@ class Reader:
         states : of both sides and each layer, arrays (1, B, P) and (1, B, D), with which the sentences begin; None for
             zeros.
         """
-        with one_thread():
+        with self.network.lock, one_thread():
             vectors, places, lengths = self._numbered(sentences)
             outputs, after = self._run(vectors, places, lengths, states)
         return [self._joined(vectors, places, outputs, b, length) for b, length in enumerate(lengths)], after

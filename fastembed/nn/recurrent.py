@@ -66,9 +66,9 @@ class Recurrent:
         self.input_size = _positive("input_size", input_size)
         self.hidden_size = _positive("hidden_size", hidden_size)
         self.layers = _positive("layers", layers)
-        if not 0 <= dropout < 1:
+        if not _is_number(dropout) or not 0 <= dropout < 1:
             raise ParameterError(f"dropout={dropout!r}: it must be at least 0 and below 1")
-        if np.dtype(dtype) not in (np.float32, np.float64):
+        if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ParameterError(f"dtype={dtype!r}: it must be float32 or float64")
         self.dropout, self.dtype, self.seed = float(dropout), np.dtype(dtype), seed
         self.threads = parallel.check_threads(threads)
@@ -86,6 +86,10 @@ class Recurrent:
         random, bound = np.random.default_rng(self.seed), self.hidden_size**-0.5
         for array in self.params.values():
             array[:] = random.uniform(-bound, bound, array.shape)
+
+    def __getstate__(self):
+        """For copies and other processes: without memory to use again."""
+        return vars(self) | {"_free": {}}
 
     @property
     def output_size(self):
@@ -227,6 +231,8 @@ class Recurrent:
         -------
         dx : (T, B, I)
         grads : Params of the same names as ``params``
+
+        Raises ParameterError for shapes that do not fit, and for a tape that has been used.
         """
         steps, batch, _ = tape.shape
         if tape.used:
@@ -234,6 +240,8 @@ class Recurrent:
         dy = _array("dy", dy, self.dtype, (steps, batch, self.directions * self.output_size))
         flows = self._states("dstate", dstate, batch) or self._zero_states(batch)
         grads = self.params.like() if grads is None else grads
+        if grads.shapes != self.params.shapes or grads.flat.dtype != self.dtype:
+            raise ParameterError(f"grads={grads!r}: they should be like the layer's params, {self.params!r}")
         rows = dy.reshape(steps * batch, -1)
         with blas.one_thread():
             for layer in reversed(range(self.layers)):
@@ -303,7 +311,7 @@ class Recurrent:
         if states is None:
             return None
         zeros = self._zero_states(batch)
-        given = (states,) if len(zeros) == 1 else tuple(states)
+        given = tuple(states) if len(zeros) > 1 and hasattr(states, "__iter__") else (states,)
         if len(given) != len(zeros):
             raise ParameterError(f"{name} of an LSTM is a pair, the states and the cells, and has {len(given)} parts")
         parts = [_array(name, part, self.dtype, zero.shape).copy() for part, zero in zip(given, zeros, strict=True)]
@@ -398,7 +406,7 @@ class LSTM(Recurrent):
     def __init__(self, input_size, hidden_size, *, projection=None, cell_clip=None, projection_clip=None, **others):
         self.projection = None if projection is None else _positive("projection", projection)
         for name, clip in (("cell_clip", cell_clip), ("projection_clip", projection_clip)):
-            if clip is not None and not clip > 0:
+            if clip is not None and not (_is_number(clip) and clip > 0):
                 raise ParameterError(f"{name}={clip!r}: it must be above 0, or None")
         if projection_clip is not None and projection is None:
             raise ParameterError(f"projection_clip={projection_clip!r}: there is no projection to clip")
@@ -434,6 +442,10 @@ def _positive(name, value):
     if isinstance(value, bool) or not hasattr(value, "__index__") or not 1 <= int(value) < 1 << 24:
         raise ParameterError(f"{name}={value!r}: it must be a whole number of at least 1")
     return int(value)
+
+
+def _is_number(value):
+    return np.ndim(value) == 0 and hasattr(value, "__float__") and not isinstance(value, (bool, str))
 
 
 def _alive(steps, lengths):

@@ -4,10 +4,14 @@ PyTorch keeps W transposed, (G H, I), in the same order of gates: LSTM i, f, u, 
 biases, of which for RNN and LSTM only the sum matters.
 """
 
+import re
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..errors import ParameterError
 
+_THEIRS = re.compile(r"(weight|bias)_(ih|hh|hr)_l\d+(_reverse)?")
 NAMES = {"input": "weight_ih", "recurrent": "weight_hh", "projection": "weight_hr"}  # ours -> PyTorch's
 
 
@@ -22,7 +26,14 @@ def _parts(layer):
 
 
 def load(layer, state):
-    """Copy the arrays of a state_dict into the layer's parameters, all or none of them."""
+    """Copy the arrays of a state_dict into the layer's parameters, all or none of them; ParameterError if there are
+    fewer, more or others."""
+    if not isinstance(state, Mapping):
+        raise ParameterError(f"the state should be a dict from names to arrays and is of type {type(state).__name__}")
+    own = dump(layer)
+    more = sorted(name for name in state if _THEIRS.fullmatch(str(name)) and name not in own)
+    if more:
+        raise ParameterError(f"the state has {more[0]}, and the layer has no such parameter: it is of another layer")
     copies = layer.params.like()
     for prefix, ending in _parts(layer):
         for ours, theirs in NAMES.items():

@@ -1,10 +1,11 @@
 """The recurrent network of a language model (Mikolov et al. 2010), unrolled over some steps of a text."""
 
 from dataclasses import dataclass
+from threading import RLock
 
 import numpy as np
 
-from .layers import Embedding, Scratch, added, dropout_mask
+from .layers import Embedding, Scratch, added, alone, dropout_mask
 from .params import Params, Settings
 from .recurrent import GRU, LSTM, RNN
 from .softmax import NEVER, SampledSoftmax, Softmax, apply
@@ -72,7 +73,7 @@ class Network:
         if shape.output == "sampled":
             drawing = {"samples": shape.samples, "frequencies": counts / counts.sum(), "proposal": shape.proposal}
             self.output = SampledSoftmax(params, names, threads, **drawing)
-        self.scratch, self.tape = Scratch(params.flat.dtype), None
+        self.scratch, self.tape, self.lock = Scratch(params.flat.dtype), None, RLock()
 
     def features(self, unroll, state=None, random=None):
         """Outputs of the layers (N, H), and the state after the last steps.
@@ -117,11 +118,13 @@ class Network:
             vectors *= masks[0]
         return [(name, None, array) for name, array in self.gradients.items()] + self.embedding.backward(vectors)
 
+    @alone
     def losses(self, unroll, state=None):
         """Exact losses (N,), without dropout, and the state after the last steps."""
         features, after = self.features(unroll, state)
         return self.exact.losses(features, unroll.flat(unroll.targets)), after
 
+    @alone
     def logprobs(self, unroll, state=None):
         """log p (B, V) of every word after each row, float64, -inf where it is never predicted; and the state."""
         self.features(unroll, state)
@@ -130,6 +133,7 @@ class Network:
         scores = top @ self.params[self.exact.names[0]].T + self.params[self.exact.names[1]]
         return self.exact.logprobs(scores.astype(np.float64)), after
 
+    @alone
     def step(self, optimizing, unroll, state, rate, guard, key):
         """Train on an Unroll; its losses (N,), None if the step was left out because it overflowed, and the state.
 

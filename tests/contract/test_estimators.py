@@ -1,6 +1,8 @@
 """What every registered model promises, whatever its family."""
 
+import copy
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -13,12 +15,13 @@ from fastembed.io import native
 
 def same(one, two):
     """Whether two models have the same state."""
-    (tensors, meta), (others, other_meta) = one.to_native(), two.to_native()
-    return (
-        meta == other_meta
-        and tensors.keys() == others.keys()
-        and all(np.array_equal(tensors[name], others[name]) for name in tensors)
-    )
+    return one.to_native()[1] == two.to_native()[1] and same_arrays(one, two)
+
+
+def same_arrays(one, two):
+    """Whether two models have the same state, whatever the time that they took."""
+    tensors, others = one.to_native()[0], two.to_native()[0]
+    return tensors.keys() == others.keys() and all(np.array_equal(tensors[name], others[name]) for name in tensors)
 
 
 def test_families_divide_the_models():
@@ -100,6 +103,23 @@ def simple(model):
     return {name: value for name, value in model.get_params().items() if model.parameters[name].kind is not object}
 
 
+def test_scikit_learn_knows_whether_it_is_fitted(small, text):
+    check = pytest.importorskip("sklearn.utils.validation", reason="scikit-learn is not installed").check_is_fitted
+    with pytest.raises(ValueError, match="not fitted"):
+        check(small)
+    check(small.fit(*text))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_go_on_alike_and_apart(small, text, copied):
+    again = copied(small.fit(*text))
+    assert same(again, small)
+    if "resume" in inspect.signature(small.fit).parameters:
+        again.fit(*text, resume=True)
+        assert not same(again, small) and same_arrays(again, copied(small).fit(*text, resume=True))
+        assert same_arrays(again, small.fit(*text, resume=True))
+
+
 def test_save_and_load(small, text, tmp_path):
     small.fit(*text).save(tmp_path / "m.fe")
     again = fe.load(tmp_path / "m.fe")
@@ -135,6 +155,18 @@ def test_damaged_files_are_refused(small, text, tmp_path):
             assert turn % 2 == 0, "a truncated file was accepted"
             model.save(tmp_path / "y.fe")
     assert refused > 150
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(small, text, number, tmp_path):
+    tensors, meta = small.fit(*text).to_native()
+    for name in tensors:
+        if name.startswith(("params.", "head.", "mix.", "optimizer.means.")):
+            damaged = np.array(tensors[name])
+            damaged.flat[-1] = number
+            native.write(tmp_path / "m.fe", tensors | {name: damaged}, meta)
+            with pytest.raises(FormatError, match=f"{name} holds NaN or infinity"):
+                fe.load(tmp_path / "m.fe")
 
 
 @pytest.mark.parametrize("name", ["params", "history"])
