@@ -36,15 +36,13 @@ class KeyedVectors:
     """
 
     def __init__(self, vocab, vectors, subwords=None, meta=None):
-        listed, vectors = not isinstance(vocab, Vocab), np.asarray(vectors)
+        listed, vectors = not isinstance(vocab, Vocab), _numbers(vectors)
         vocab = Vocab(vocab) if listed else vocab
         if vectors.ndim != 2 or len(vectors) != len(vocab) or not vectors.shape[1]:
             raise ParameterError(f"vectors of shape {vectors.shape}: needs one row for each of {len(vocab)} words")
         if listed and len(vocab.index) < len(vocab):
             twice = next(word for row, word in enumerate(vocab.words) if vocab.index[word] != row)
             raise ParameterError(f"the word {twice!r} comes twice: a word has one vector")
-        if vectors.dtype != np.float32:
-            vectors = vectors.astype(np.float32)
         self.vocab, self.vectors, self.subwords, self.meta = vocab, vectors, subwords, dict(meta or {})
         self._norms = None
 
@@ -86,7 +84,7 @@ class KeyedVectors:
 
     def get_index(self, key, default=None):
         """The row of a word; a row number stands for itself. WordNotFoundError without a ``default``."""
-        row = self.key_to_index.get(key)
+        row = self.key_to_index.get(key) if isinstance(key, str) else None
         if row is not None:
             return row
         if isinstance(key, (int, np.integer)) and 0 <= key < len(self):
@@ -106,7 +104,7 @@ class KeyedVectors:
     # ---- vectors ----
 
     def __getitem__(self, key_or_keys):
-        if isinstance(key_or_keys, _KEYS):
+        if isinstance(key_or_keys, _KEYS) or not hasattr(key_or_keys, "__iter__"):
             return self.get_vector(key_or_keys)
         return np.array([self.get_vector(key) for key in key_or_keys], np.float32).reshape(-1, self.vector_size)
 
@@ -155,8 +153,8 @@ class KeyedVectors:
         if len(keys) == 0:
             raise ParameterError("cannot compute a mean with no input")
         weights = np.ones(len(keys), np.float32) if weights is None else np.asarray(weights, np.float32)
-        if weights.shape != (len(keys),):
-            raise ParameterError(f"{len(keys)} keys and weights of shape {weights.shape}: give one weight for each key")
+        if weights.shape != (len(keys),) or not np.isfinite(weights).all():
+            raise ParameterError(f"{len(keys)} keys and weights {weights}: give one finite weight for each key")
         mean, total = np.zeros(self.vector_size, np.float32), 0.0
         for key, weight in zip(keys, weights, strict=True):
             if isinstance(key, np.ndarray):
@@ -220,7 +218,7 @@ class KeyedVectors:
         """
         if _none_wanted(topn):
             return []
-        start, end = (0, restrict_vocab) if restrict_vocab else (clip_start, clip_end)
+        start, end = (0, _end(restrict_vocab)) if restrict_vocab else (clip_start, clip_end)
         keys, weights = _weighted(positive, negative)
         mean = self.get_mean_vector(keys, weights, post_normalize=True, ignore_missing=False)
         if indexer is not None and isinstance(topn, int):
@@ -251,7 +249,7 @@ class KeyedVectors:
             matrix = np.array([self.get_vector(key) for key in queries], np.float32).reshape(-1, self.vector_size)
         lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
         matrix /= np.where(lengths > 0, lengths, 1)
-        rows, scores = nearest(self.vectors, self.norms, matrix, topn + (own is not None), restrict_vocab)
+        rows, scores = nearest(self.vectors, self.norms, matrix, topn + (own is not None), _end(restrict_vocab))
         if own is not None:
             rows, scores = _without(rows, scores, own)
         if as_rows:
@@ -285,7 +283,8 @@ class KeyedVectors:
         positive, negative = _listed(positive), _listed(negative)
         if not positive:
             raise ParameterError("cannot compute similarity with no input")
-        scores = self._shifted(positive, restrict_vocab) / (self._shifted(negative, restrict_vocab) + 0.000001)
+        end = _end(restrict_vocab)
+        scores = self._shifted(positive, end) / (self._shifted(negative, end) + 0.000001)
         asked = {self.get_index(key, -1) for key in positive + negative if isinstance(key, _KEYS)}
         return self._best(scores, topn, asked, 0)
 
@@ -405,6 +404,23 @@ def _none_wanted(topn):
     if topn is not None and not isinstance(topn, Integral):
         raise ParameterError(f"topn={topn!r}: give a whole number, or None for the similarities of all words")
     return topn is not None and topn < 1
+
+
+def _end(restrict_vocab):
+    """The row at which a search ends, None for all."""
+    if restrict_vocab is not None and (not isinstance(restrict_vocab, Integral) or restrict_vocab < 0):
+        raise ParameterError(f"restrict_vocab={restrict_vocab!r}: give a whole number of words, or None for all")
+    return restrict_vocab or None
+
+
+def _numbers(vectors):
+    """Vectors as an array of float32, copied only if they are none; ParameterError for what are no real numbers."""
+    try:
+        if np.iscomplexobj(vectors := np.asarray(vectors)):
+            raise TypeError("they are complex")
+        return vectors.astype(np.float32, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"vectors that are no matrix of real numbers: {error}") from None
 
 
 def _check_numbers(queries):

@@ -37,7 +37,11 @@ class Vocab:
             self.blob, self.offsets = _as_blob(*words)
         else:
             self.words = list(words)
-            encoded = [word.encode("utf-8", "replace") for word in self.words]
+            try:
+                encoded = [word.encode("utf-8", "replace") for word in self.words]
+            except AttributeError:
+                wrong = [word for word in self.words if not isinstance(word, str)][0]
+                raise ParameterError(f"a word is {type(wrong).__name__}, {repr(wrong)[:50]}: words are str") from None
             self.blob = np.frombuffer(b"".join(encoded), np.uint8)
             self.offsets = np.zeros(len(encoded) + 1, np.int64)
             np.cumsum([len(word) for word in encoded], out=self.offsets[1:])

@@ -217,6 +217,37 @@ def test_parts_that_do_not_fit_are_refused():
         KeyedVectors(vocab, np.ones((2, 3))).similar_by_vector([1, 2])
 
 
+@pytest.mark.parametrize("rows", [[["x"], ["y"]], [[1], [1, 2]], [[1j], [2j]]])
+def test_vectors_are_real_numbers_and_words_str(rows):
+    with pytest.raises(ParameterError, match="no matrix of real numbers"):
+        KeyedVectors(["a", "b"], rows)
+    with pytest.raises(ParameterError, match="a word is int, 1: words are str"):
+        KeyedVectors(["a", 1], np.eye(2))
+
+
+@pytest.mark.parametrize("key", [None, 1.5, {}, slice(2), -1])
+def test_what_is_no_key(kv, key):
+    assert key not in kv
+    if key != {}:  # an empty collection of keys
+        with pytest.raises(WordNotFoundError, match="neither a word nor a row"):
+            kv[key]
+    with pytest.raises(WordNotFoundError, match="neither a word nor a row"):
+        kv.get_vector(key)
+
+
+@pytest.mark.parametrize("end", [-1, 2.5, "x"])
+def test_impossible_limits_of_a_search(kv, end):
+    for method in (kv.most_similar, kv.most_similar_batch, kv.most_similar_cosmul):
+        with pytest.raises(ParameterError, match="restrict_vocab="):
+            method(["w1"], restrict_vocab=end)
+        assert method(["w1"], restrict_vocab=0) == method(["w1"])
+
+
+def test_weights_are_finite(kv):
+    with pytest.raises(ParameterError, match="one finite weight"):
+        kv.most_similar([("w1", float("nan"))])
+
+
 def test_read_only_vectors_are_enough():
     plain = random_vectors()
     plain.vectors.setflags(write=False)
