@@ -115,6 +115,14 @@ def test_impossible_intervals(every, tmp_path):
         Checkpoint(tmp_path, every)
 
 
+def test_a_checkpoint_of_a_later_version_is_refused(tmp_path):
+    model().fit(TEXT, verbose=0, checkpoint=tmp_path)
+    path = tmp_path / "checkpoint.fe"
+    path.write_bytes(path.read_bytes().replace(b'"fastembed":"1"', b'"fastembed":"2"'))
+    with pytest.raises(fe.errors.FormatError, match="written by a later fastembed"):
+        model().fit(TEXT, verbose=0, checkpoint=tmp_path, resume=True)
+
+
 def test_a_checkpoint_of_other_parameters_is_refused(tmp_path):
     model().fit(TEXT, verbose=0, checkpoint=tmp_path)
     with pytest.raises(ParameterError, match="dim=16"):

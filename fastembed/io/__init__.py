@@ -111,8 +111,7 @@ def _load_native(path):
     if "fastembed" not in meta or name is None:
         names = ", ".join(sorted(tensors)[:5])[:200]
         raise FormatError(path, f"safetensors, but not written by fastembed (tensors: {names})", offset=8)
-    if meta["fastembed"] != "1":
-        raise FormatError(path, f"written by a later fastembed (format {meta['fastembed'][:20]!r})", offset=8)
+    native.check_version(path, meta)
     if name == "KeyedVectors":
         return native.unpack_vectors(path, tensors, meta)
     return late("fastembed.models", "from_native")(path, tensors, meta)

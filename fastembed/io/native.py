@@ -119,6 +119,12 @@ def read(path):
     return tensors, meta
 
 
+def check_version(path, meta):
+    """FormatError if the file is of a format that only a later fastembed knows."""
+    if meta.get("fastembed") != "1":
+        raise FormatError(path, f"written by a later fastembed (format {meta.get('fastembed', '')[:20]!r})", offset=8)
+
+
 def _parsed(path, text):
     try:
         header = json.loads(text)

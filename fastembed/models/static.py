@@ -120,6 +120,7 @@ class Trained(Estimator):
         tensors, meta = native.read(path)
         if meta.get("class") != type(self).__name__:
             raise FormatError(path, f"holds a {meta.get('class')}, not a {type(self).__name__}")
+        native.check_version(path, meta)
         saved = type(self).from_native(path, tensors, meta)
         free = ("threads", "epochs")  # what may change between the parts of a run
         changed = [k for k, v in saved.get_params().items() if k not in free and getattr(self, k) != v]
