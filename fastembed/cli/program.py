@@ -92,18 +92,20 @@ def _remembered_interrupts():
         raise KeyboardInterrupt
 
     interrupts.seen = False
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # somebody else's business
-        yield
-        return
+    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}  # batch systems send SIGTERM
+    for number in [number for number, handler in defaults.items() if signal.getsignal(number) is not handler]:
+        del defaults[number]  # ignored, as behind a shell's &, or somebody else's business
     try:
-        signal.signal(signal.SIGINT, interrupt)
+        for number in defaults:
+            signal.signal(number, interrupt)
     except ValueError:  # not the main thread, which gets no Ctrl-C
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in defaults.items():
+            signal.signal(number, handler)
 
 
 def say(message):
