@@ -1,10 +1,8 @@
 """The command line: every verb, fastText's spellings, exit codes, and errors of one line."""
 
-import contextlib
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -269,24 +267,6 @@ def test_interrupt_does_not_replace_a_finished_file(trained, monkeypatch):
     assert result.exit_code == 130
     assert (trained / "m.fe").read_bytes() == before
     assert len(fe.load("m.partial.fe").wv) == 12
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("place", ["fastembed.corpus.Corpus.encode", "fastembed.models.word2vec.Word2Vec._begin"])
-def test_an_interrupt_that_an_import_drops_is_not_lost(folder, monkeypatch, place, number):
-    module, name, method = place.rsplit(".", 2)
-    cls = getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name)
-    inner = getattr(cls, method)
-
-    def dropped(self, *args, **kwargs):
-        with contextlib.suppress(KeyboardInterrupt):  # as Cython's modules do where they are imported
-            signal.raise_signal(number)
-        return inner(self, *args, **kwargs)
-
-    monkeypatch.setattr(cls, method, dropped)
-    assert run("train", "skipgram", "text.txt", "-o", "m.fe", *SMALL).exit_code == 130
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_interrupt_before_training(folder, monkeypatch):

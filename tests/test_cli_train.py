@@ -1,6 +1,8 @@
 """The command train: flags that models share, and errors of one line."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 
@@ -81,3 +83,21 @@ def test_training_ends_though_nobody_reads_what_it_says(folder, gone):
     line = f"(sleep 0.2; exec {sys.executable} -m fastembed train skipgram text.txt -o m.fe --epochs 3) {gone}"
     subprocess.run(line, shell=True, env=os.environ | {"PYTHONPATH": root}, stdout=subprocess.DEVNULL)
     assert len(fe.load("m.fe").history) == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("place", ["fastembed.corpus.Corpus.encode", "fastembed.models.word2vec.Word2Vec._begin"])
+def test_an_interrupt_that_an_import_drops_is_not_lost(folder, monkeypatch, place, number):
+    module, name, method = place.rsplit(".", 2)
+    cls = getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name)
+    inner = getattr(cls, method)
+
+    def dropped(self, *args, **kwargs):
+        with contextlib.suppress(KeyboardInterrupt):  # as Cython's modules do where they are imported
+            signal.raise_signal(number)
+        return inner(self, *args, **kwargs)
+
+    monkeypatch.setattr(cls, method, dropped)
+    assert run("train", "skipgram", "text.txt", "-o", "m.fe", *SMALL).exit_code == 130
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
