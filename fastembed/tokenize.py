@@ -7,13 +7,13 @@
 """
 
 import re
-import sys
 import unicodedata
 from functools import cache, partial
 from importlib.metadata import version
 
 from .errors import ParameterError
 
+_MARKED_PLANES = (0x00000, 0x10000, 0xE0000)  # of Unicode; the others have ideographs, private characters or nothing
 _SPACES = re.compile(r"[ \t\n\v\f\r]+")
 
 
@@ -32,14 +32,14 @@ def _word_pattern():
 
     Python's ``\\w`` lacks combining marks, without which words of Hindi, Thai or vocalised Arabic fall apart.
     """
-    marks, start = "\u200c\u200d", None
-    for code in range(sys.maxunicode + 2):
-        mark = code <= sys.maxunicode and unicodedata.category(chr(code)).startswith("M")
-        if mark and start is None:
-            start = code
-        elif not mark and start is not None:
-            marks += f"{chr(start)}-{chr(code - 1)}"
-            start = None
+    marks, before = "\u200c\u200d", False
+    for code in (code for plane in _MARKED_PLANES for code in range(plane, plane + 0x10000)):
+        mark = unicodedata.category(chr(code)).startswith("M")
+        if mark and not before:
+            marks += f"{chr(code)}-"
+        elif before and not mark:
+            marks += chr(code - 1)
+        before = mark
     run = rf"[^\W_]+(?:[{marks}]+[^\W_]*)*"
     return re.compile(rf"{run}(?:['\u2019-]{run})*")
 

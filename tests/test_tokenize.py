@@ -1,4 +1,5 @@
 import sys
+import unicodedata
 from types import SimpleNamespace
 
 import pytest
@@ -130,3 +131,8 @@ def test_a_tokenizer_that_gives_no_str():
 def test_a_tokenizer_that_gives_no_list(tokens):
     with pytest.raises(CorpusError, match=f"item 0: the tokenizer gave {tokens!r}, not a list of str"):
         fe.Corpus(["a b"], tokenizer=lambda text: tokens).encode()
+
+
+def test_every_combining_mark_belongs_to_its_word():
+    marks = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)).startswith("M")]
+    assert len(marks) > 2000 and tokenize.words("".join(f"a{mark}b " for mark in marks)) == [f"a{m}b" for m in marks]
