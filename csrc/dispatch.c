@@ -1,6 +1,5 @@
 /* Which kernel tables can run here: the CPU must have the instructions and the operating system must save their
  * registers (XGETBV; the compiler's __builtin_cpu_supports asks both). */
-#include "intrinsics.h"
 #include "kernels.h"
 
 extern const fe_kernels fe_kernels_base;

@@ -9,11 +9,4 @@
 #include <arm_neon.h>
 #endif
 
-/* whether the compiler knows AVX512_BF16 */
-#if defined(__x86_64__) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 11))
-#define FE_NATIVE_BFLOAT16 1
-#else
-#define FE_NATIVE_BFLOAT16 0
-#endif
-
 #endif

@@ -131,6 +131,13 @@ typedef struct fe_kernels {
     void (*dense_bfloat16)(const fe_dense *dense);
 } fe_kernels;
 
+/* whether the compiler knows AVX512_BF16 */
+#if defined(__x86_64__) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 11))
+#define FE_NATIVE_BFLOAT16 1
+#else
+#define FE_NATIVE_BFLOAT16 0
+#endif
+
 /* The tables this CPU and operating system can run, best first, ended by NULL. */
 const fe_kernels *const *fe_available(void);
 

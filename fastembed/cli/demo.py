@@ -63,7 +63,7 @@ FREQUENT = 20  # neighbours are shown only among words that occur at least so of
 @click.option(
     "--lang", type=click.Choice(["en", "zh", "both"]), default="both", show_default=True, help="Which novels."
 )
-@click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, help="How often to read them.")
+@click.option("--epochs", type=click.IntRange(1), default=16, show_default=True, help="How often to read them.")
 @click.option("--threads", type=click.IntRange(1), help="Default: every CPU.")
 @click.option("--out", "folder", default=".", show_default=True, help="Folder for the models and pictures.")
 def demo(lang, epochs, threads, folder):
