@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import textwrap
 import threading
 
 import numpy as np
@@ -66,13 +67,13 @@ def test_without_openblas_nothing_happens(monkeypatch):
 
 def test_a_blas_of_other_integers_is_refused():
     code = """
-import types, scipy.linalg.cython_blas as real, scipy.linalg
-functions = dict(real.__pyx_capi__, sgemm=real.__pyx_capi__["dgemm"])
-scipy.linalg.cython_blas = types.SimpleNamespace(__pyx_capi__=functions)
-try:
-    import fastembed._core.blas
-except ImportError as error:
-    print(error)
-"""
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "scipy's sgemm is void (char *" in told and "32-bit integers" in told
+    import types, scipy.linalg.cython_blas as real, scipy.linalg
+    functions = dict(real.__pyx_capi__, sgemm=real.__pyx_capi__["dgemm"])
+    scipy.linalg.cython_blas = types.SimpleNamespace(__pyx_capi__=functions)
+    try:
+        import fastembed._core.blas
+    except ImportError as error:
+        print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert "scipy's sgemm is void (char *" in done.stdout and "32-bit integers" in done.stdout

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -113,18 +114,18 @@ def test_a_full_disk(tmp_path, kept):
     (tmp_path / "text").write_text("a b c d\n" * 50_000)
     folder = tmp_path / "cache"
     code = f"""
-import os, resource
-import fastembed as fe
-from fastembed import ingest
-ingest.MEMORY = 100_000
-resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
-try:
-    fe.Corpus({str(tmp_path / "text")!r} if {kept} else ["a b c d"] * 50_000, cache_dir={str(folder)!r}).encode()
-except fe.errors.CorpusError as error:
-    assert not os.listdir({str(folder)!r})
-    print(error)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    import os, resource
+    import fastembed as fe
+    from fastembed import ingest
+    ingest.MEMORY = 100_000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+    try:
+        fe.Corpus({str(tmp_path / "text")!r} if {kept} else ["a b c d"] * 50_000, cache_dir={str(folder)!r}).encode()
+    except fe.errors.CorpusError as error:
+        assert not os.listdir({str(folder)!r})
+        print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(f"the ids of the corpus cannot be written to {folder}"), done.stdout + done.stderr
 
 

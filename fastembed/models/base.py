@@ -56,9 +56,6 @@ class Estimator:
         """Raise ParameterError if an attribute was set to what its parameter does not allow."""
         for name, parameter in self.parameters.items():
             parameter.check(name, getattr(self, name))
-        lr, min_lr = getattr(self, "lr", None), getattr(self, "min_lr", None)
-        if min_lr is not None and min_lr > lr:
-            raise ParameterError(f"min_lr={min_lr:g} is above lr={lr:g}: the rate falls from lr to min_lr")
 
     def save(self, path):
         """Write the whole state to a native file, so that training can go on; ``fe.load`` reads it.

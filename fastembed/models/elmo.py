@@ -279,14 +279,13 @@ class ELMo(ContextualModel, Tokenized, Trained):
 
     def _loop(self, encoded, callbacks, verbose, checkpoint):
         """Everything that a run needs, put together."""
-        lr, tokens = float(self.lr), len(encoded.ids)
-        min_lr = lr / 100 if self.min_lr is None else float(self.min_lr)
+        tokens = len(encoded.ids)
         batches = Batches(self, encoded, self.batch, self.steps, self.shuffle)
         if len(self.forward_loss) != batches.batches:
             self.forward_loss = np.zeros(batches.batches)
         self.position.chunk_tokens = self.position.chunk_tokens or -(-tokens // batches.batches)
         self.optimizing.threads, self.guard = check_threads(self.threads), Guard(self.clip)
-        schedule = Schedule(lr, min_lr, int(self.epochs), tokens)
+        schedule = Schedule(*self._rates(float(self.lr) / 100), int(self.epochs), tokens)
         return Loop(self, BothTrainer(self, batches, tokens), schedule, callbacks, checkpoint, verbose)
 
     def _step(self, batches, number, rate, epoch):

@@ -177,11 +177,9 @@ class NeuralLanguageModel(LanguageModel, Trained):
 
     def _loop(self, encoded, callbacks, verbose, checkpoint):
         """Everything that a run needs, put together."""
-        lr = float(self.lr)
-        min_lr = lr / 100 if self.min_lr is None else float(self.min_lr)
         ids = numbers_of(self.vocab, encoded.vocab)[encoded.ids]
         found = self._batches(ids, encoded.offsets)
-        schedule = self._schedule(lr, min_lr, len(ids))
+        schedule = self._schedule(*self._rates(float(self.lr) / 100), len(ids))
         self.position.chunk_tokens = self.position.chunk_tokens or -(-len(ids) // found.batches)
         self.optimizing.threads = check_threads(self.threads)
         trainer = Trainer(lambda *which: self._step(found, *which), found.batches, len(ids))

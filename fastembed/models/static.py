@@ -44,6 +44,17 @@ class Trained(Estimator):
 
     fixed = ("dim",)  # parameters that cannot change when training goes on
 
+    def check_params(self):
+        """Raise ParameterError if an attribute was set to what its parameter does not allow, or the rate would rise."""
+        super().check_params()
+        min_lr = getattr(self, "min_lr", None)
+        if min_lr is not None and min_lr > self.lr:
+            raise ParameterError(f"min_lr={min_lr:g} is above lr={self.lr:g}: the rate falls from lr to min_lr")
+
+    def _rates(self, least):
+        """Learning rates at the beginning and at the end of a run, (lr, min_lr); ``least`` is what min_lr=None means."""
+        return float(self.lr), least if self.min_lr is None else float(self.min_lr)
+
     def _fit_text(self, corpus, callbacks, verbose, resume, checkpoint, every, **start):
         """``fit`` of the models that have ``_begin`` and ``_loop`` for the text that they ``_read``.
 

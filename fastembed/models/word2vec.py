@@ -194,9 +194,7 @@ class Word2Vec(Trained):
 
     def _loop(self, encoded, callbacks, verbose, checkpoint):
         """Everything that a run needs, put together."""
-        lr = float(self.lr)
-        min_lr = lr * 1e-4 if self.min_lr is None else float(self.min_lr)
-        schedule = Schedule(lr, min_lr, int(self.epochs), len(encoded.ids))
+        schedule = Schedule(*self._rates(float(self.lr) * 1e-4), int(self.epochs), len(encoded.ids))
         check_threads(self.threads)
         return Loop(self, self._trainer(encoded), schedule, callbacks, checkpoint, verbose)
 
