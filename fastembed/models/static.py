@@ -52,7 +52,7 @@ class Trained(Estimator):
             raise ParameterError(f"min_lr={min_lr:g} is above lr={self.lr:g}: the rate falls from lr to min_lr")
 
     def _rates(self, least):
-        """Learning rates at the beginning and at the end of a run, (lr, min_lr); ``least`` is what min_lr=None means."""
+        """Learning rates at the beginning and the end of a run, (lr, min_lr); ``least``: what min_lr=None means."""
         return float(self.lr), least if self.min_lr is None else float(self.min_lr)
 
     def _fit_text(self, corpus, callbacks, verbose, resume, checkpoint, every, **start):
