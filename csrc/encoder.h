@@ -9,12 +9,12 @@
 
 enum { FE_LINEAR, FE_GELU, FE_GELU_NEW };
 
-/* out (rows, columns) = activation(left times panels + bias) + residual */
+/* out (rows, columns) = activation(left times panels + bias + residual) */
 typedef struct fe_dense {
     fe_product product;
     const void *bias;     /* (columns,) or NULL */
-    const void *residual; /* (rows, columns), rows as far apart as those of out, or NULL */
-    void *before;         /* likewise: gets what goes into the activation, or NULL */
+    const void *residual; /* (rows, columns), rows as far apart as those of out, perhaps out itself; or NULL */
+    void *before;         /* likewise: gets what goes into the activation, unless that is linear; or NULL */
     int activation;
     void *room;           /* with bfloat16: FE_ROUNDING_ROOM floats */
 } fe_dense;

@@ -30,6 +30,13 @@ typedef enum fe_status {
 #define FE_PREFETCH_WRITE(address) __builtin_prefetch((address), 1)
 #define FE_LIKELY(x) __builtin_expect(!!(x), 1)
 #define FE_UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* before a loop of at most n rounds, a number known to the compiler, whose arrays are to be registers */
+#define FE_PRAGMA(text) _Pragma(#text)
+#if defined(__clang__)
+#define FE_UNROLL(n) FE_PRAGMA(clang loop unroll(full))
+#else
+#define FE_UNROLL(n) FE_PRAGMA(GCC unroll n)
+#endif
 #else
 #define FE_INLINE static inline
 #define FE_RESTRICT __restrict
@@ -38,6 +45,7 @@ typedef enum fe_status {
 #define FE_PREFETCH_WRITE(address) ((void)(address))
 #define FE_LIKELY(x) (x)
 #define FE_UNLIKELY(x) (x)
+#define FE_UNROLL(n)
 #endif
 
 /* The number of the lowest bit that is set; one must be. */

@@ -1,6 +1,7 @@
 """Slow, obvious versions of what the compiled code does, to compare it with."""
 
 import math
+from statistics import harmonic_mean
 
 import numpy as np
 
@@ -133,7 +134,8 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
                 rows = [word] + [n for n in negatives if n != word]
                 labels = np.array([1] + [0] * (len(rows) - 1))
             if s["cbow"]:
-                share = min(10, 2 * s["window"]) / len(context) if s["mean_gradient"] else 1
+                rate = harmonic_mean([len(context), 2 * s["window"]])
+                share = rate / len(context) if s["mean_gradient"] else 1
                 weights = None if parts is None else [len(parts[w]) for w in words_around]
                 loss += train_cbow(inputs, outputs, context, rows, labels, s["lr"](begin), share, weights)
                 predictions += 1

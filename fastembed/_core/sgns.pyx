@@ -31,7 +31,6 @@ cdef enum:
     AHEAD = 2          # centre words whose rows are fetched before they are needed
     HOT_LEVELS = 7     # the top of the Huffman tree is always in the cache
     TOGETHER = 16      # context words of one step: an output row sums the gradients of all, and must not jump too far
-    CBOW_RATE = 10     # times lr, the rate of CBOW's context rows under the gradient of the mean; see train_centre
 
 
 cdef struct Plan:                 # what all workers share and none changes, but for the two matrices
@@ -263,8 +262,10 @@ cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noex
     """One step; returns how many predictions that was.
 
     CBOW: the input is the mean h = 1/n sum x_i, and each context row gets its share: dL/dx_i = 1/n dL/dh. Context
-    rows have a learning rate of their own, CBOW_RATE lr (2 window lr if that is less), so that h moves about as fast
-    as with the classic behaviour of word2vec.c and gensim, which give the whole dL/dh to each (mean_gradient off).
+    rows have a learning rate of their own, lr times the harmonic mean of n and 2 window, the most there can be: h then
+    moves up to twice as fast as with the classic behaviour of word2vec.c and gensim, which give the whole dL/dh to each
+    (mean_gradient off), and as fast in a full window. With a rate that is the same for all n, steps with few context
+    words move them so far that analogies suffer.
     """
     cdef int n = gather_contexts(plan, scratch, c)
     if n == 0:
@@ -275,7 +276,7 @@ cdef inline int64_t train_centre(const Plan *plan, Scratch *scratch, int c) noex
     gather_outputs(plan, scratch, c, 1)
     mean_of_contexts(plan, scratch)
     kernels.step(&scratch.step, &scratch.loss)
-    cdef float share = <float>min(CBOW_RATE, 2 * plan.window) / n if plan.mean_gradient else 1.0
+    cdef float share = 4.0 * plan.window / (n + 2.0 * plan.window) if plan.mean_gradient else 1.0
     kernels.spread(scratch.contexts, n, plan.width, scratch.mean, share)
     return 1
 
