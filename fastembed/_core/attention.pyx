@@ -11,7 +11,7 @@ the same for any number of threads.
 Letters: N rows (tokens), T tokens of a sentence, D width, F inner width, L layers.
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastembed._core.blas cimport Matrix, gemm, turned
@@ -22,82 +22,18 @@ from fastembed._core.simd cimport (
     rounding_room)
 
 
-cdef extern from "turns.h" nogil:
-    ctypedef int64_t fe_turn
-    int fe_turn_come(fe_turn *turn, int64_t number)
-    void fe_turn_set(fe_turn *turn, int64_t number)
-    void FE_YIELD()
-
-
 ACTIVATIONS = {"gelu": GELU, "gelu_new": GELU_NEW}
 cdef enum:
+    NEAR = 96   # rows that take the inner layer together, at most
     TALL = 256  # rows of a matrix whose gradient is a chunk: for each the other factor is put in order anew
 
-
-cdef struct Layer:
-    # matrices, as panels, perhaps of bfloat16; for the way back their transposes
-    char *qkv              # (D, 3 D)
-    char *output           # (D, D)
-    char *inner            # (D, F)
-    char *outer            # (F, D)
-    # vectors
-    char *qkv_bias
-    char *output_bias
-    char *inner_bias
-    char *outer_bias
-    char *middle_scale     # of the first LayerNorm
-    char *middle_bias
-    char *top_scale        # of the second
-    char *top_bias
-    # rows; where NULL, they are kept in a worker's room or in the next ones' place, and back has none
-    char *x                # (N, D) what comes in
-    char *heads            # (N, 3 D) queries, keys, values
-    char *logs             # (heads, N)
-    char *context          # (N, D)
-    char *middle           # (N, D) what the first LayerNorm gets
-    char *middle_stats     # (N, 2)
-    char *a                # (N, D) what it gives
-    char *u                # (N, F) before the activation; after back the activation itself
-    char *top              # (N, D) what the second LayerNorm gets
-    char *top_stats        # (N, 2)
-    char *y                # (N, D) what it gives, and what goes out
 
 LAYER_FIELDS = (
     "qkv", "output", "inner", "outer", "qkv_bias", "output_bias", "inner_bias", "outer_bias", "middle_scale",
     "middle_bias", "top_scale", "top_bias", "x", "heads", "logs", "context", "middle", "middle_stats", "a", "u", "top",
     "top_stats", "y",
-)  # in the order of Layer
+)  # in the order of Layer (attention.pxd)
 LAYER_PLACES = {name: place for place, name in enumerate(LAYER_FIELDS)}
-
-
-cdef struct Arrays:
-    int32_t *ids           # (N,)
-    int32_t *segments      # (N,)
-    int64_t *offsets       # (S + 1,)
-    int64_t *blocks        # (_, 6): rows first .. last - 1, sentences first .. last - 1, blocks to wait for, likewise
-    fe_turn *turns         # (blocks,): layers whose keys and values are there; NULL: no block cuts a sentence
-    char *words            # (_, D) embeddings
-    char *positions
-    char *kinds            # of segments
-    char *scale            # of their LayerNorm
-    char *bias
-    char *sums             # (N, D) what it gets
-    char *stats            # (N, 2)
-    char *x                # (N, D) what it gives
-    char *room             # (workers, _)
-    # back; a matrix of gradients may be the one before it where nothing drops out
-    char *flow             # (N, D) of y, then of top
-    char *outer_flow       # (N, D) of the product with outer
-    char *inner_flow       # (N, F)
-    char *middle_flow      # (N, D) of a, then of middle
-    char *output_flow      # (N, D) of the product with output
-    char *heads_flow       # (N, 3 D)
-    char *below            # (N, D) of x
-    char *vectors          # (blocks, 9 D + F) of scales and biases: top, outer, inner, middle, output, qkv
-    char *d_qkv            # as the matrices
-    char *d_output
-    char *d_inner
-    char *d_outer
 
 FIELDS = (
     "ids", "segments", "offsets", "blocks", "turns", "words", "positions", "kinds", "scale", "bias", "sums", "stats",
@@ -260,39 +196,49 @@ cdef class Stack:
                 head.drop = self.dropping(layer, h)
                 self.table.attend(&head)
 
-    cdef void add(self, fe_dense *dense, char *more, fe_drop drop, const int64_t *block, char *out) noexcept nogil:
+    cdef void add(self, fe_dense *dense, char *more, fe_drop drop, int64_t first, int64_t rows,
+                  char *out) noexcept nogil:
         """out = what drops out of a product, and more"""
         if not drop.below:
             dense.residual = more
-        self.run(dense, block[1] - block[0], out)
+        self.run(dense, rows, out)
         if drop.below:
-            self.drop(drop, out, more, block[0], block[1] - block[0])
+            self.drop(drop, out, more, first, rows)
 
     cdef void forward_layer(self, int layer, int64_t number, char *room, fe_job *job) noexcept nogil:
         cdef const int64_t *block = self.a.blocks + 6 * number
         cdef Layer *w = &self.layers[layer]
-        cdef int width = self.width, inner = self.inner
-        cdef int64_t first = block[0], rows = block[1] - block[0], piece = rows * width * self.size
-        cdef char *x = self.at(w.x, first, width)
-        cdef char *context = room if w.context == NULL else self.at(w.context, first, width)
-        cdef char *a = room + piece if w.a == NULL else self.at(w.a, first, width)
+        cdef int64_t first = block[0], rows = block[1] - block[0], line = self.width * self.size, k, begin
+        cdef int64_t parts = (rows + NEAR - 1) // NEAR  # so that what the inner layer gives them stays near, too
+        cdef char *context = room if w.context == NULL else self.at(w.context, first, self.width)
+        cdef char *a = room + rows * line if w.a == NULL else self.at(w.a, first, self.width)
+        cdef char *rounding = room + self.worker_room - rounding_room(rows) * self.size if self.rounded else NULL
+        cdef fe_dense dense = self.dense(self.at(w.x, first, self.width), self.width, w.qkv, w.qkv_bias,
+                                         3 * self.width, rounding)
+        self.run(&dense, rows, self.at(w.heads, first, 3 * self.width))
+        self.meet(block, number, layer + 1, job)
+        self.attend(layer, block, context, room + 2 * rows * line)
+        for k in range(parts):
+            begin = rows * k // parts
+            self.forward_rows(layer, first + begin, rows * (k + 1) // parts - begin, context + begin * line,
+                              a + begin * line, room + 2 * rows * line, rounding)
+
+    cdef void forward_rows(self, int layer, int64_t first, int64_t rows, char *context, char *a, char *h,
+                           char *rounding) noexcept nogil:
+        """What comes behind attention, of which no row needs another."""
+        cdef Layer *w = &self.layers[layer]
+        cdef int width = self.width
         cdef char *middle = a if w.middle == NULL else self.at(w.middle, first, width)
         cdef char *y = self.at(w.y, first, width)
         cdef char *top = y if w.top == NULL else self.at(w.top, first, width)
-        cdef char *h = room + 2 * piece
-        cdef char *rounding = room + self.worker_room - rounding_room(rows) * self.size if self.rounded else NULL
-        cdef fe_dense dense = self.dense(x, width, w.qkv, w.qkv_bias, 3 * width, rounding)
-        self.run(&dense, rows, self.at(w.heads, first, 3 * width))
-        self.meet(block, number, layer + 1, job)
-        self.attend(layer, block, context, h)
-        dense = self.dense(context, width, w.output, w.output_bias, width, rounding)
-        self.add(&dense, x, self.dropping(layer, self.heads), block, middle)
+        cdef fe_dense dense = self.dense(context, width, w.output, w.output_bias, width, rounding)
+        self.add(&dense, self.at(w.x, first, width), self.dropping(layer, self.heads), first, rows, middle)
         self.norm(middle, w.middle_scale, w.middle_bias, self.at(w.middle_stats, first, 2), rows, a)
-        dense = self.dense(a, width, w.inner, w.inner_bias, inner, rounding)
-        dense.activation, dense.before = self.activation, self.at(w.u, first, inner)
+        dense = self.dense(a, width, w.inner, w.inner_bias, self.inner, rounding)
+        dense.activation, dense.before = self.activation, self.at(w.u, first, self.inner)
         self.run(&dense, rows, h)
-        dense = self.dense(h, inner, w.outer, w.outer_bias, width, rounding)
-        self.add(&dense, a, self.dropping(layer, self.heads + 1), block, top)
+        dense = self.dense(h, self.inner, w.outer, w.outer_bias, width, rounding)
+        self.add(&dense, a, self.dropping(layer, self.heads + 1), first, rows, top)
         self.norm(top, w.top_scale, w.top_bias, self.at(w.top_stats, first, 2), rows, y)
 
     def forward(self, Job job, int64_t worker):
