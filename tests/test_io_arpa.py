@@ -74,6 +74,14 @@ def test_spellings(change, tmp_path):
     assert load(tmp_path, change(GOOD)).score("a b") == load(tmp_path, GOOD).score("a b")
 
 
+@pytest.mark.parametrize("comment", ["\n\n", "# 3 5 lines of a comment\nthe end 1 2\n\n", "2 2\n"])
+def test_what_stands_before_the_data_counts_for_nothing(comment, tmp_path):
+    model, plain = load(tmp_path, comment + GOOD), load(tmp_path, GOOD)
+    assert model.counts == plain.counts and model.score("a b") == plain.score("a b")
+    with pytest.raises(FormatError, match=f"line {9 + comment.count(chr(10))}"):
+        load(tmp_path, comment + GOOD.replace("-0.8", "x"))
+
+
 def test_words_may_come_in_any_order_and_unk_may_be_missing(tmp_path):
     text = GOOD.replace("-1.5\t<unk>\n", "").replace("ngram 1=5", "ngram 1=4")
     text = text.replace("-0.8\t</s>\n", "").replace("-0.6\tb\t-0.1\n", "-0.6\tb\t-0.1\n-0.8\t</s>\n")

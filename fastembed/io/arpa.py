@@ -25,6 +25,7 @@ from .rows import CHUNK_BYTES, invalid_utf8, repeats
 MAGIC = b"\\data\\"
 SPECIAL = (b"<unk>", b"<s>", b"</s>")
 _COUNT = re.compile(rb"ngram\s+(\d{1,4})\s*=\s*(\d{1,18})\s*")
+_START = re.compile(rb"^[ \t]*\\data\\[ \t\r]*$", re.MULTILINE)  # what stands before it counts for nothing
 _MOST_ORDER = 16
 _HEADING = ord("\\")  # what a line that is none begins with
 _MESSAGES = {
@@ -56,8 +57,8 @@ class Contents:
 
 
 def looks_like(head):
-    """Whether a file begins as an ARPA file does."""
-    return head.lstrip().startswith(MAGIC)
+    """Whether a file begins as an ARPA file does, perhaps behind some comments."""
+    return _START.search(head) is not None
 
 
 # ---- reading ----
@@ -87,7 +88,9 @@ def _grams(first, counts, section, words, options):
 
 def _header(source):
     """(n-grams of each order, the byte and the number of the line behind them)."""
-    at, line, counts = 0, 1, []
+    start = _START.search(source.head)
+    at = start.start() if start else 0
+    line, counts = 1 + source.head.count(b"\n", 0, at), []
     while True:
         end = source.find(b"\n", at)
         if end < 0 or end - at > 1000:
