@@ -27,7 +27,6 @@ cdef enum:
     NEAR = 96   # rows that take the inner layer together, at most
     TALL = 256  # rows of a matrix whose gradient is a chunk: for each the other factor is put in order anew
 
-
 LAYER_FIELDS = (
     "qkv", "output", "inner", "outer", "qkv_bias", "output_bias", "inner_bias", "outer_bias", "middle_scale",
     "middle_bias", "top_scale", "top_bias", "x", "heads", "logs", "context", "middle", "middle_stats", "a", "u", "top",
