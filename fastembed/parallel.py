@@ -1,10 +1,11 @@
-"""run(): the only place where fastembed starts threads.
+"""run() and share(): the only places where fastembed starts threads.
 
 Workers are Python threads that make one call each into Cython and work there without the GIL, taking chunk numbers
 from a shared Job. The main thread only waits, so Ctrl-C, progress and callbacks work, also with one thread; but in a
 step, which is short (share), it is one of the workers.
 """
 
+import _thread
 import os
 import threading
 
@@ -31,7 +32,7 @@ def check_threads(threads):
     return int(threads)
 
 
-def run(work, job, threads=None, progress=None, here=False):
+def run(work, job, threads=None, progress=None):
     """Call ``work(job, number)`` in ``threads`` threads at once and wait for all of them.
 
     Parameters
@@ -40,7 +41,6 @@ def run(work, job, threads=None, progress=None, here=False):
     job : fastembed._core.job.Job
     threads : how many workers; None means one for each CPU.
     progress : callable(job) or None; called in the main thread about 20 times a second and once at the end.
-    here : whether the calling thread is one of the workers, which saves the start of a thread; no progress then.
 
     Any exception (Ctrl-C, an error in a worker or in ``progress``) stops the job, waits for the workers and is
     raised again; of several worker errors the first wins. Ctrl-C reaches the main thread alone, so elsewhere one worker
@@ -50,23 +50,12 @@ def run(work, job, threads=None, progress=None, here=False):
     if threads == 1 and progress is None and threading.current_thread() is not threading.main_thread():
         return work(job, 0)
     errors, pending = [], threading.Semaphore(0)
-
-    def body(number):
-        try:
-            work(job, number)
-        except BaseException as error:
-            job.stop()
-            errors.append(error)
-        finally:
-            pending.release()
-
+    body = _body(work, job, errors, lambda number: pending.release())
     names = [f"fastembed-{number}" for number in range(threads)]
     crew = [threading.Thread(target=body, args=(n,), name=name, daemon=True) for n, name in enumerate(names)]
     try:
-        for thread in crew[here:]:
+        for thread in crew:
             thread.start()
-        if here:
-            body(0)
         _wait(job, pending, len(crew), progress)
     finally:
         job.stop()
@@ -78,12 +67,47 @@ def run(work, job, threads=None, progress=None, here=False):
 
 def share(work, chunks, threads):
     """One step of a run that is under way: ``work(job, number)`` until all chunks are done, in this thread and as many
-    more as it takes. No progress, and Ctrl-C waits for the end: a step takes milliseconds."""
-    threads = min(threads, chunks)
-    if threads == 1:
-        work(Job(chunks), 0)
-    elif threads:
-        run(work, Job(chunks), threads, here=True)
+    more as it takes. No progress, and Ctrl-C waits for the end: a step takes milliseconds, some of them a part of one.
+
+    So its threads are begun without threading.Thread, whose start waits until the new thread has said that it runs.
+    """
+    job, threads = Job(chunks), min(threads, chunks)
+    if threads <= 1:
+        return work(job, 0) if threads else None
+    errors, ended, bell, begun = [], set(), threading.Semaphore(0), 0
+    body = _body(work, job, errors, lambda number: (ended.add(number), bell.release()))
+    try:
+        while begun < threads - 1:
+            _thread.start_new_thread(body, (begun + 1,))
+            begun += 1
+        body(0)
+    except BaseException as error:  # no thread could be begun; in a worker they are caught
+        job.stop()
+        errors.append(error)
+    while len(ended - {0}) < begun:
+        try:
+            bell.acquire()
+        except KeyboardInterrupt as error:
+            job.stop()
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return None
+
+
+def _body(work, job, errors, say):
+    """What a thread runs: the work; an error stops the job; at the end say(number)."""
+
+    def body(number):
+        try:
+            work(job, number)
+        except BaseException as error:
+            job.stop()
+            errors.append(error)
+        finally:
+            say(number)
+
+    return body
 
 
 def _wait(job, pending, count, progress):
