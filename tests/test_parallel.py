@@ -49,9 +49,24 @@ def test_an_error_in_a_step_stops_the_others(failing):
             raise KeyboardInterrupt
         wait_for_stop(job, number)
 
+    ended = []
     with pytest.raises(KeyboardInterrupt):
-        parallel.share(work, 2, 2)
-    assert not workers()
+        parallel.share(lambda job, number: (work(job, number), ended.append(number)), 2, 2)
+    assert ended == [1 - failing]
+
+
+def test_a_step_whose_threads_cannot_be_begun_ends(monkeypatch):
+    begin, ended = parallel._thread.start_new_thread, []
+
+    def begin_one(body, args):
+        if args != (1,):
+            raise RuntimeError("can't start new thread")
+        begin(body, args)
+
+    monkeypatch.setattr(parallel._thread, "start_new_thread", begin_one)
+    with pytest.raises(RuntimeError, match="can't start"):
+        parallel.share(lambda job, number: (wait_for_stop(job, number), ended.append(number)), 3, 3)
+    assert ended == [1]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
