@@ -26,7 +26,7 @@ cdef extern from "fe.h" nogil:
 
 
 cdef enum:
-    RING = 4           # centre words whose negatives are held: a power of two above AHEAD
+    RING = 64          # centre words whose negatives are held: a power of two above AHEAD
     FORESEEN = 48      # rows of a word that are fetched before it enters the window; what is beyond waits
     AHEAD = 2          # centre words whose rows are fetched before they are needed
     HOT_LEVELS = 7     # the top of the Huffman tree is always in the cache
@@ -47,6 +47,7 @@ cdef struct Plan:                 # what all workers share and none changes, but
     int stride, width             # floats from row to row, and how many of them the kernels touch
     int window, negative, longest_path
     bint cbow, hierarchical, dynamic_window, mean_gradient
+    int fresh, every, lag, weyl   # experiment
     uint64_t seed
     int64_t epoch
     double lr, min_lr, position, horizon     # learning rate: linear from lr at 0 to min_lr at horizon tokens
@@ -65,30 +66,49 @@ cdef struct Scratch:              # what one worker owns
     float *mean                   # (2, D') the mean, and what it was before the step
     float *mean_row[1]
     int32_t *negatives            # (RING, negative)
+    uint64_t noise                # experiment: state of the low-discrepancy draws
     uint64_t *draws               # (negative,) random numbers that the next centre's negatives will be made of
     float *signs                  # (TOGETHER,) of label 1, then of label 0; or a path's, laid for a step
+
+
+cdef inline int fresh_of(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """How many negatives centre c draws anew."""
+    cdef int since = c - scratch.kept.begin
+    if since < plan.lag:
+        return plan.negative
+    return plan.fresh if since % (plan.every * plan.lag) < plan.lag else 0
 
 
 cdef inline void draw(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
     """Draw the random numbers of centre c's negatives and fetch the cells of the alias table that they fall into."""
     cdef int k
     if c < scratch.kept.end:
-        for k in range(plan.negative):
-            scratch.draws[k] = fe_rng_next(&scratch.rng)
+        for k in range(fresh_of(plan, scratch, c)):
+            if plan.weyl:
+                scratch.noise += 0x9E3779B97F4A7C15u
+                scratch.draws[k] = scratch.noise
+            else:
+                scratch.draws[k] = fe_rng_next(&scratch.rng)
             prefetch(fe_alias_cell(plan.noise, plan.words, scratch.draws[k]))
 
 
 cdef inline int upcoming_negatives(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
     """Settle centre c's negatives and name their rows and the word's own; returns how many."""
     cdef int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
+    cdef const int32_t *before = scratch.negatives + ((c - plan.lag) & (RING - 1)) * plan.negative
     cdef float **upcoming = scratch.step.upcoming
-    cdef int k
-    for k in range(plan.negative):
-        negatives[k] = fe_alias_draw(plan.noise, plan.words, scratch.draws[k])
-        upcoming[k] = plan.outputs + <int64_t>negatives[k] * plan.stride
-    upcoming[plan.negative] = plan.outputs + <int64_t>scratch.kept.rows[c] * plan.stride
+    cdef int k, n = 0, fresh = fresh_of(plan, scratch, c)
+    for k in range(plan.negative - fresh):
+        negatives[k] = before[k + fresh]
+        upcoming[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
+        n += plan.lag > AHEAD
+    for k in range(plan.negative - fresh, plan.negative):
+        negatives[k] = fe_alias_draw(plan.noise, plan.words, scratch.draws[k - plan.negative + fresh])
+        upcoming[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
+        n += 1
+    upcoming[n] = plan.outputs + <int64_t>scratch.kept.rows[c] * plan.stride
     draw(plan, scratch, c + 1)
-    return plan.negative + 1
+    return n + 1
 
 
 cdef inline int upcoming_path(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -289,6 +309,8 @@ cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noex
     cdef int c
     keep_chunk(&plan.text, begin, end, &scratch.kept)
     scratch.rng = fe_rng_keyed(plan.seed, plan.epoch, 0x100 + <uint64_t>chunk)
+    scratch.noise = fe_rng_keyed(plan.seed, 0, 0xE0).state
+    scratch.noise += (<uint64_t>plan.epoch * plan.text.tokens + begin) * <uint64_t>plan.negative * 0x9E3779B97F4A7C15u
     scratch.step.lr = plan.lr + (plan.min_lr - plan.lr) * progress
     draw(plan, scratch, scratch.kept.begin)
     for c in range(scratch.kept.begin, scratch.kept.begin + AHEAD):
@@ -423,6 +445,8 @@ cdef class Trainer:
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
         self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]
         self.plan.chunk_tokens = settings["chunk_tokens"]
+        self.plan.fresh, self.plan.every, self.plan.lag, self.plan.weyl = settings["experiment"]
+        self.plan.fresh = min(self.plan.fresh, self.plan.negative)
         if paths is not None:
             self.set_paths(*paths)
         else:

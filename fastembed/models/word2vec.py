@@ -6,6 +6,7 @@ softmax (tell left from right at each node on the word's path through a Huffman 
 """
 
 import json
+import os
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from .progress import LOG
 from .start import known, open_start
 from .static import Trained, check_vocab, merged
 from .training import Loop, Position, Schedule, place_of, position_of
+
+EXPERIMENT = (("FE_NEW", 10_000), ("FE_EVERY", 1), ("FE_LAG", 1), ("FE_WEYL", 0))
 
 
 class Word2Vec(Trained):
@@ -176,6 +179,7 @@ class Word2Vec(Trained):
         for start in range(0, count, 4096):
             block = rows[start : start + 4096, : self.dim]
             block[:] = (random.random(block.shape, dtype=np.float32) - 0.5) / self.dim
+            block *= float(os.environ.get("FE_INIT", 1))
         return rows
 
     def _grown(self, vocab, inputs, outputs, more):
@@ -213,6 +217,7 @@ class Word2Vec(Trained):
             "dynamic_window": self.dynamic_window,
             "seed": self.seed,
             "chunk_tokens": self.position.chunk_tokens,
+            "experiment": [int(os.environ.get(n, d)) for n, d in EXPERIMENT],
         }
         corpus = (encoded.ids, encoded.offsets, self._gates(encoded.vocab))
         rows = self._inputs, self._outputs
