@@ -149,12 +149,17 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
 
 
 def negatives_ahead(centres, stream, noise, s):
-    """For each centre its negatives and its window; negatives are drawn `ahead` centres before the window is."""
-    drawn, ahead = [], 3
+    """For each centre its negatives and its window; negatives are drawn `ahead` centres before the window is.
+
+    A fifth is fresh, the others are the younger ones of the centre that shares no context word by just one word.
+    """
+    drawn, ahead, apart = [], 3, 2 * s["window"] + 1
+    fresh = -(-s["negative"] // 5) if apart < 64 else s["negative"]
 
     def draw():
         if len(drawn) < len(centres):
-            drawn.append([stream.alias(noise) for _ in range(s["negative"])])
+            kept = drawn[len(drawn) - apart][fresh:] if len(drawn) >= apart else []
+            drawn.append(kept + [stream.alias(noise) for _ in range(s["negative"] - len(kept))])
 
     for _ in range(ahead):
         draw()

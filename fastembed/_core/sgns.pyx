@@ -4,6 +4,10 @@ Names: T tokens of the corpus, W types (distinct tokens), V words of the model, 
 A chunk is a fixed range of token positions. Everything random is a function of (seed, epoch, position or chunk) and
 the learning rate of the position, so neither depends on the number of threads.
 
+A drawn negative serves USES centre words in turn, so that few output rows are new to the caches at each: fetching them
+is what limits long vectors and many threads. The centres lie just farther apart than two windows reach: no context word
+meets a draw twice, and each negative by itself is as likely to be any word as if it were drawn anew.
+
 Threads update shared rows without locks (Hogwild: Recht et al. 2011). An update may get lost when two threads write
 the same row at once; rows are many, collisions few, and the loss is kept per chunk, so it has no race. With one
 thread there is none at all and a run is reproducible bit by bit.
@@ -26,7 +30,8 @@ cdef extern from "fe.h" nogil:
 
 
 cdef enum:
-    RING = 64          # centre words whose negatives are held: a power of two above AHEAD
+    RING = 64          # centre words whose negatives are held: a power of two
+    USES = 5           # centre words that a drawn negative serves
     FORESEEN = 48      # rows of a word that are fetched before it enters the window; what is beyond waits
     AHEAD = 2          # centre words whose rows are fetched before they are needed
     HOT_LEVELS = 7     # the top of the Huffman tree is always in the cache
@@ -46,8 +51,8 @@ cdef struct Plan:                 # what all workers share and none changes, but
     int32_t words
     int stride, width             # floats from row to row, and how many of them the kernels touch
     int window, negative, longest_path
+    int fresh, apart              # negatives that a centre draws; the others are of the centre `apart` before it
     bint cbow, hierarchical, dynamic_window, mean_gradient
-    int fresh, every, lag, weyl   # experiment
     uint64_t seed
     int64_t epoch
     double lr, min_lr, position, horizon     # learning rate: linear from lr at 0 to min_lr at horizon tokens
@@ -66,49 +71,39 @@ cdef struct Scratch:              # what one worker owns
     float *mean                   # (2, D') the mean, and what it was before the step
     float *mean_row[1]
     int32_t *negatives            # (RING, negative)
-    uint64_t noise                # experiment: state of the low-discrepancy draws
-    uint64_t *draws               # (negative,) random numbers that the next centre's negatives will be made of
+    uint64_t *draws               # (negative,) random numbers that the next fresh negatives will be made of
     float *signs                  # (TOGETHER,) of label 1, then of label 0; or a path's, laid for a step
 
 
-cdef inline int fresh_of(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
-    """How many negatives centre c draws anew."""
-    cdef int since = c - scratch.kept.begin
-    if since < plan.lag:
-        return plan.negative
-    return plan.fresh if since % (plan.every * plan.lag) < plan.lag else 0
+cdef inline int fresh_negatives(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """How many of its negatives centre c draws: all, where the centre whose it would keep is of another chunk."""
+    return plan.fresh if c - scratch.kept.begin >= plan.apart else plan.negative
 
 
 cdef inline void draw(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
-    """Draw the random numbers of centre c's negatives and fetch the cells of the alias table that they fall into."""
+    """Draw the random numbers of centre c's fresh negatives; fetch the cells of the alias table that they fall into."""
     cdef int k
     if c < scratch.kept.end:
-        for k in range(fresh_of(plan, scratch, c)):
-            if plan.weyl:
-                scratch.noise += 0x9E3779B97F4A7C15u
-                scratch.draws[k] = scratch.noise
-            else:
-                scratch.draws[k] = fe_rng_next(&scratch.rng)
+        for k in range(fresh_negatives(plan, scratch, c)):
+            scratch.draws[k] = fe_rng_next(&scratch.rng)
             prefetch(fe_alias_cell(plan.noise, plan.words, scratch.draws[k]))
 
 
 cdef inline int upcoming_negatives(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
     """Settle centre c's negatives and name their rows and the word's own; returns how many."""
     cdef int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
-    cdef const int32_t *before = scratch.negatives + ((c - plan.lag) & (RING - 1)) * plan.negative
+    cdef const int32_t *before = scratch.negatives + ((c - plan.apart) & (RING - 1)) * plan.negative
     cdef float **upcoming = scratch.step.upcoming
-    cdef int k, n = 0, fresh = fresh_of(plan, scratch, c)
-    for k in range(plan.negative - fresh):
-        negatives[k] = before[k + fresh]
-        upcoming[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
-        n += plan.lag > AHEAD
-    for k in range(plan.negative - fresh, plan.negative):
-        negatives[k] = fe_alias_draw(plan.noise, plan.words, scratch.draws[k - plan.negative + fresh])
-        upcoming[n] = plan.outputs + <int64_t>negatives[k] * plan.stride
-        n += 1
-    upcoming[n] = plan.outputs + <int64_t>scratch.kept.rows[c] * plan.stride
+    cdef int k, fresh = fresh_negatives(plan, scratch, c), kept = plan.negative - fresh
+    for k in range(kept):
+        negatives[k] = before[fresh + k]
+    for k in range(fresh):
+        negatives[kept + k] = fe_alias_draw(plan.noise, plan.words, scratch.draws[k])
+    for k in range(plan.negative):
+        upcoming[k] = plan.outputs + <int64_t>negatives[k] * plan.stride
+    upcoming[plan.negative] = plan.outputs + <int64_t>scratch.kept.rows[c] * plan.stride
     draw(plan, scratch, c + 1)
-    return n + 1
+    return plan.negative + 1
 
 
 cdef inline int upcoming_path(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
@@ -309,8 +304,6 @@ cdef int64_t train_chunk(const Plan *plan, Scratch *scratch, int64_t chunk) noex
     cdef int c
     keep_chunk(&plan.text, begin, end, &scratch.kept)
     scratch.rng = fe_rng_keyed(plan.seed, plan.epoch, 0x100 + <uint64_t>chunk)
-    scratch.noise = fe_rng_keyed(plan.seed, 0, 0xE0).state
-    scratch.noise += (<uint64_t>plan.epoch * plan.text.tokens + begin) * <uint64_t>plan.negative * 0x9E3779B97F4A7C15u
     scratch.step.lr = plan.lr + (plan.min_lr - plan.lr) * progress
     draw(plan, scratch, scratch.kept.begin)
     for c in range(scratch.kept.begin, scratch.kept.begin + AHEAD):
@@ -442,11 +435,10 @@ cdef class Trainer:
         self.plan.words, self.plan.stride = output_rows.shape[0], output_rows.shape[1]
         self.plan.width = lanes_padded(settings["dim"])
         self.plan.window, self.plan.negative = settings["window"], settings["negative"]
+        self.set_turns()
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
         self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]
         self.plan.chunk_tokens = settings["chunk_tokens"]
-        self.plan.fresh, self.plan.every, self.plan.lag, self.plan.weyl = settings["experiment"]
-        self.plan.fresh = min(self.plan.fresh, self.plan.negative)
         if paths is not None:
             self.set_paths(*paths)
         else:
@@ -454,6 +446,11 @@ cdef class Trainer:
         if subwords is not None:
             self.set_subwords(*subwords, input_rows.shape[0])
         self.chunks = (ids.shape[0] + self.plan.chunk_tokens - 1) // self.plan.chunk_tokens
+
+    def set_turns(self):
+        """A centre draws a USES-th of its negatives, unless windows reach so far that rows would leave the caches."""
+        self.plan.apart = 2 * self.plan.window + 1
+        self.plan.fresh = (self.plan.negative + USES - 1) // USES if self.plan.apart < RING else self.plan.negative
 
     def set_noise(self, const uint32_t[:, ::1] noise):
         self.plan.noise = <const fe_alias *>&noise[0, 0]

@@ -6,7 +6,6 @@ softmax (tell left from right at each node on the word's path through a Huffman 
 """
 
 import json
-import os
 
 import numpy as np
 
@@ -21,8 +20,6 @@ from .progress import LOG
 from .start import known, open_start
 from .static import Trained, check_vocab, merged
 from .training import Loop, Position, Schedule, place_of, position_of
-
-EXPERIMENT = (("FE_NEW", 10_000), ("FE_EVERY", 1), ("FE_LAG", 1), ("FE_WEYL", 0))
 
 
 class Word2Vec(Trained):
@@ -179,7 +176,6 @@ class Word2Vec(Trained):
         for start in range(0, count, 4096):
             block = rows[start : start + 4096, : self.dim]
             block[:] = (random.random(block.shape, dtype=np.float32) - 0.5) / self.dim
-            block *= float(os.environ.get("FE_INIT", 1))
         return rows
 
     def _grown(self, vocab, inputs, outputs, more):
@@ -217,7 +213,6 @@ class Word2Vec(Trained):
             "dynamic_window": self.dynamic_window,
             "seed": self.seed,
             "chunk_tokens": self.position.chunk_tokens,
-            "experiment": [int(os.environ.get(n, d)) for n, d in EXPERIMENT],
         }
         corpus = (encoded.ids, encoded.offsets, self._gates(encoded.vocab))
         rows = self._inputs, self._outputs
@@ -261,7 +256,7 @@ class SkipGram(Word2Vec):
     """Skip-gram: predict the words around a word from it (Mikolov et al. 2013).
 
     The noise words of a centre word are shared by all of its context words (Ji et al. 2016), which is what makes the
-    step a small matrix product.
+    step a small matrix product. Each serves up to five centre words, so far apart that no context word meets it twice.
 
     >>> import fastembed as fe
     >>> model = fe.SkipGram(dim=8, min_count=1, epochs=1).fit(["a b c a b c"] * 20, verbose=0)
