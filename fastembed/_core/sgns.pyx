@@ -4,9 +4,9 @@ Names: T tokens of the corpus, W types (distinct tokens), V words of the model, 
 A chunk is a fixed range of token positions. Everything random is a function of (seed, epoch, position or chunk) and
 the learning rate of the position, so neither depends on the number of threads.
 
-A drawn negative serves USES centre words in turn, so that few output rows are new to the caches at each: fetching them
-is what limits long vectors and many threads. The centres lie just farther apart than two windows reach: no context word
-meets a draw twice, and each negative by itself is as likely to be any word as if it were drawn anew.
+A drawn negative serves up to USES centre words, so that few output rows are new to the caches at each. The centres lie
+farther apart than two windows reach: no context word meets a draw twice, and each negative by itself is any word with
+the same probability as if it were drawn anew.
 
 Threads update shared rows without locks (Hogwild: Recht et al. 2011). An update may get lost when two threads write
 the same row at once; rows are many, collisions few, and the loss is kept per chunk, so it has no race. With one
@@ -31,7 +31,8 @@ cdef extern from "fe.h" nogil:
 
 cdef enum:
     RING = 64          # centre words whose negatives are held: a power of two
-    USES = 5           # centre words that a drawn negative serves
+    USES = 5           # centre words that a drawn negative serves at most ...
+    APART = 24         # ... and how far one is from the next at least
     FORESEEN = 48      # rows of a word that are fetched before it enters the window; what is beyond waits
     AHEAD = 2          # centre words whose rows are fetched before they are needed
     HOT_LEVELS = 7     # the top of the Huffman tree is always in the cache
@@ -435,7 +436,6 @@ cdef class Trainer:
         self.plan.words, self.plan.stride = output_rows.shape[0], output_rows.shape[1]
         self.plan.width = lanes_padded(settings["dim"])
         self.plan.window, self.plan.negative = settings["window"], settings["negative"]
-        self.set_turns()
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
         self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]
         self.plan.chunk_tokens = settings["chunk_tokens"]
@@ -447,12 +447,10 @@ cdef class Trainer:
             self.set_subwords(*subwords, input_rows.shape[0])
         self.chunks = (ids.shape[0] + self.plan.chunk_tokens - 1) // self.plan.chunk_tokens
 
-    def set_turns(self):
-        """A centre draws a USES-th of its negatives, unless windows reach so far that rows would leave the caches."""
-        self.plan.apart = 2 * self.plan.window + 1
-        self.plan.fresh = (self.plan.negative + USES - 1) // USES if self.plan.apart < RING else self.plan.negative
-
     def set_noise(self, const uint32_t[:, ::1] noise):
+        """A centre draws a USES-th of its negatives, unless rows would have left the caches before they serve again."""
+        self.plan.apart = max(APART, 2 * self.plan.window + 1)
+        self.plan.fresh = (self.plan.negative + USES - 1) // USES if self.plan.apart < RING else self.plan.negative
         self.plan.noise = <const fe_alias *>&noise[0, 0]
 
     def set_subwords(self, const int64_t[::1] offsets, const int32_t[::1] rows, count):
@@ -460,6 +458,7 @@ cdef class Trainer:
         if len(sizes) != self.plan.words or sizes.min() < 1 or not 0 <= np.min(rows) <= np.max(rows) < count:
             raise ValueError("subword rows do not fit the words or the matrix")
         self.plan.subword_offsets, self.plan.subword_rows = &offsets[0], &rows[0]
+        self.plan.fresh = self.plan.negative  # vectors made of subwords are worse with negatives that serve again
 
     def set_paths(self, const int64_t[::1] offsets, nodes, labels):
         paths = np.zeros(len(nodes) + PAD, np.int32)
