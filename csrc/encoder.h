@@ -20,7 +20,7 @@ typedef struct fe_dense {
 } fe_dense;
 
 #define FE_DEPTH 512 /* numbers of the depth that a tile runs over at a time */
-#define FE_ROUNDING_ROOM(rows) ((int64_t)(rows) * FE_DEPTH)
+#define FE_ROUNDING_ROOM(rows) (((int64_t)(rows) + 16) * FE_DEPTH) /* matrix registers take 16 rows */
 
 /* LayerNorm: out = (x - mean) / deviation * scale + bias in each row, deviation = sqrt(variance + epsilon) */
 typedef struct fe_norm {

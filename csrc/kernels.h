@@ -85,7 +85,7 @@ typedef struct fe_rule {
 } fe_rule;
 
 typedef struct fe_kernels {
-    const char *name; /* "base", "avx2", "avx512", "avx512bf16" */
+    const char *name; /* "base", "avx2", "avx512", "avx512bf16", "amx" */
     int lanes;        /* floats in one vector register */
     /* one training step; adds its loss */
     void (*step)(const fe_step *step, fe_loss *loss);
@@ -136,6 +136,13 @@ typedef struct fe_kernels {
 #define FE_NATIVE_BFLOAT16 1
 #else
 #define FE_NATIVE_BFLOAT16 0
+#endif
+
+/* and AMX, which a process has to ask its system for */
+#if FE_NATIVE_BFLOAT16 && defined(__linux__)
+#define FE_AMX 1
+#else
+#define FE_AMX 0
 #endif
 
 /* The tables this CPU and operating system can run, best first, ended by NULL. */

@@ -24,6 +24,23 @@
 #define FE_DENSE_BFLOAT16 dense_native
 #include "table.inc"
 #endif
+
+#if FE_AMX /* and with matrix registers */
+#if defined(__clang__)
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("amx-tile,amx-bf16,avx512bf16,avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,prfchw"))), apply_to = function)
+#else
+#pragma GCC target("amx-tile,amx-bf16")
+#endif
+#include "bfloat16_tiles.inc"
+#undef FE_ISA
+#undef FE_PACK_BFLOAT16
+#undef FE_DENSE_BFLOAT16
+#define FE_ISA amx
+#define FE_PACK_BFLOAT16 pack_tiles
+#define FE_DENSE_BFLOAT16 dense_tiles
+#include "table.inc"
+#endif
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -35,13 +35,15 @@ def hard_numbers():
     return np.concatenate([bits, upper, upper | 0x8000, upper | 0x7FFF, upper | 0x8001, edges, nans]).view(np.float32)
 
 
+@pytest.mark.parametrize("depth", [1, 32])
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_rounding(isa, side):
+def test_rounding(isa, side, depth):
     x = hard_numbers()
-    if isa == "avx512bf16":  # takes what is smaller for 0
+    if isa in ("amx", "avx512bf16"):  # take what is smaller for 0
         x = x[~(np.abs(x) < 2.0**-126) | (x == 0)]
-    one = np.ones((1, 1), np.float32)
-    found = product(x[:, None], one)[:, 0] if side == "left" else product(one, x[None])[0]
+    one, numbers = np.ones((1, depth), np.float32), np.zeros((len(x), depth), np.float32)
+    numbers[:, 0] = x
+    found = product(numbers, one.T)[:, 0] if side == "left" else product(one, numbers.T.copy())[0]
     np.testing.assert_array_equal(found, rounded(x))  # but for the sign of 0, which a sum loses
 
 
@@ -51,8 +53,8 @@ def test_rounding_as_torch_does():
     np.testing.assert_array_equal(rounded(x), torch.from_numpy(x).bfloat16().float().numpy())
 
 
-@pytest.mark.parametrize("depth", [1, 2, 7, 15, 16, 33, 511, 512, 513, 1030])
-@pytest.mark.parametrize("columns", [1, 15, 16, 67])
+@pytest.mark.parametrize("depth", [1, 2, 7, 15, 16, 32, 33, 96, 511, 512, 513, 544, 1030])
+@pytest.mark.parametrize("columns", [1, 15, 16, 33, 67])
 def test_product_equals_numpy(isa, depth, columns):
     random = np.random.default_rng(depth)
     weights, bias = random.standard_normal((depth, columns), np.float32), random.standard_normal(columns, np.float32)
@@ -60,7 +62,7 @@ def test_product_equals_numpy(isa, depth, columns):
     wanted = rounded(left).astype(float) @ rounded(weights).astype(float) + bias
     sizes = np.abs(rounded(left)).astype(float) @ np.abs(rounded(weights)) + np.abs(bias)
     panels = packed(weights)
-    for rows in [*range(1, 14), 40]:
+    for rows in [*range(1, 14), 16, 17, 32, 33, 40]:
         found = probe.dense_bfloat16(left[:rows], panels, bias)
         assert (np.abs(found - wanted[:rows]) <= 2e-7 * depth**0.5 * sizes[:rows]).all()
 

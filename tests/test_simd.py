@@ -13,7 +13,7 @@ from fastembed.errors import ParameterError
 def test_base_is_always_there_and_the_best_comes_first():
     names = fe.simd.available()
     assert names[-1] == "base" and len(set(names)) == len(names)
-    assert [name for name in ("avx512bf16", "avx512", "avx2", "base") if name in names] == names
+    assert [name for name in ("amx", "avx512bf16", "avx512", "avx2", "base") if name in names] == names
 
 
 def test_use(isa):
