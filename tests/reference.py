@@ -118,7 +118,7 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
         begin = chunk * s["chunk_tokens"]
         stream = Stream(s["seed"], s["epoch"], 0x100 + chunk)
         centres = [k for k, (position, *_) in enumerate(thinned) if begin <= position < begin + s["chunk_tokens"]]
-        drawn = negatives_ahead(centres, stream, noise, s)
+        drawn = negatives_ahead(centres, stream, noise, s, parts is None)
         for k, (negatives, reach) in zip(centres, drawn, strict=True):
             _, word, sentence = thinned[k]
             vectors.move(k)
@@ -148,13 +148,18 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
     return loss, predictions
 
 
-def negatives_ahead(centres, stream, noise, s):
-    """For each centre its negatives and its window; negatives are drawn `ahead` centres before the window is."""
-    drawn, ahead = [], 3
+def negatives_ahead(centres, stream, noise, s, keep):
+    """For each centre its negatives and its window; negatives are drawn `ahead` centres before the window is.
+
+    A fifth is fresh and the others are the younger ones of an earlier centre, if ``keep``.
+    """
+    drawn, ahead, apart = [], 3, max(24, 2 * s["window"] + 1)
+    fresh = -(-s["negative"] // 5) if keep and apart < 64 else s["negative"]
 
     def draw():
         if len(drawn) < len(centres):
-            drawn.append([stream.alias(noise) for _ in range(s["negative"])])
+            kept = drawn[len(drawn) - apart][fresh:] if len(drawn) >= apart else []
+            drawn.append(kept + [stream.alias(noise) for _ in range(s["negative"] - len(kept))])
 
     for _ in range(ahead):
         draw()

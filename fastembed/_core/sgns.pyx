@@ -4,6 +4,10 @@ Names: T tokens of the corpus, W types (distinct tokens), V words of the model, 
 A chunk is a fixed range of token positions. Everything random is a function of (seed, epoch, position or chunk) and
 the learning rate of the position, so neither depends on the number of threads.
 
+A drawn negative serves up to USES centre words, so that few output rows are new to the caches at each. The centres lie
+farther apart than two windows reach: no context word meets a draw twice, and each negative by itself is any word with
+the same probability as if it were drawn anew.
+
 Threads update shared rows without locks (Hogwild: Recht et al. 2011). An update may get lost when two threads write
 the same row at once; rows are many, collisions few, and the loss is kept per chunk, so it has no race. With one
 thread there is none at all and a run is reproducible bit by bit.
@@ -26,7 +30,9 @@ cdef extern from "fe.h" nogil:
 
 
 cdef enum:
-    RING = 4           # centre words whose negatives are held: a power of two above AHEAD
+    RING = 64          # centre words whose negatives are held: a power of two
+    USES = 5           # centre words that a drawn negative serves at most ...
+    APART = 24         # ... and how far one is from the next at least
     FORESEEN = 48      # rows of a word that are fetched before it enters the window; what is beyond waits
     AHEAD = 2          # centre words whose rows are fetched before they are needed
     HOT_LEVELS = 7     # the top of the Huffman tree is always in the cache
@@ -46,6 +52,7 @@ cdef struct Plan:                 # what all workers share and none changes, but
     int32_t words
     int stride, width             # floats from row to row, and how many of them the kernels touch
     int window, negative, longest_path
+    int fresh, apart              # negatives that a centre draws; the others are of the centre `apart` before it
     bint cbow, hierarchical, dynamic_window, mean_gradient
     uint64_t seed
     int64_t epoch
@@ -65,15 +72,20 @@ cdef struct Scratch:              # what one worker owns
     float *mean                   # (2, D') the mean, and what it was before the step
     float *mean_row[1]
     int32_t *negatives            # (RING, negative)
-    uint64_t *draws               # (negative,) random numbers that the next centre's negatives will be made of
+    uint64_t *draws               # (negative,) random numbers that the next fresh negatives will be made of
     float *signs                  # (TOGETHER,) of label 1, then of label 0; or a path's, laid for a step
 
 
+cdef inline int fresh_negatives(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
+    """How many of its negatives centre c draws: all, where the centre whose it would keep is of another chunk."""
+    return plan.fresh if c - scratch.kept.begin >= plan.apart else plan.negative
+
+
 cdef inline void draw(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
-    """Draw the random numbers of centre c's negatives and fetch the cells of the alias table that they fall into."""
+    """Draw the random numbers of centre c's fresh negatives; fetch the cells of the alias table that they fall into."""
     cdef int k
     if c < scratch.kept.end:
-        for k in range(plan.negative):
+        for k in range(fresh_negatives(plan, scratch, c)):
             scratch.draws[k] = fe_rng_next(&scratch.rng)
             prefetch(fe_alias_cell(plan.noise, plan.words, scratch.draws[k]))
 
@@ -81,10 +93,14 @@ cdef inline void draw(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
 cdef inline int upcoming_negatives(const Plan *plan, Scratch *scratch, int c) noexcept nogil:
     """Settle centre c's negatives and name their rows and the word's own; returns how many."""
     cdef int32_t *negatives = scratch.negatives + (c & (RING - 1)) * plan.negative
+    cdef const int32_t *before = scratch.negatives + ((c - plan.apart) & (RING - 1)) * plan.negative
     cdef float **upcoming = scratch.step.upcoming
-    cdef int k
+    cdef int k, fresh = fresh_negatives(plan, scratch, c), kept = plan.negative - fresh
+    for k in range(kept):
+        negatives[k] = before[fresh + k]
+    for k in range(fresh):
+        negatives[kept + k] = fe_alias_draw(plan.noise, plan.words, scratch.draws[k])
     for k in range(plan.negative):
-        negatives[k] = fe_alias_draw(plan.noise, plan.words, scratch.draws[k])
         upcoming[k] = plan.outputs + <int64_t>negatives[k] * plan.stride
     upcoming[plan.negative] = plan.outputs + <int64_t>scratch.kept.rows[c] * plan.stride
     draw(plan, scratch, c + 1)
@@ -432,6 +448,9 @@ cdef class Trainer:
         self.chunks = (ids.shape[0] + self.plan.chunk_tokens - 1) // self.plan.chunk_tokens
 
     def set_noise(self, const uint32_t[:, ::1] noise):
+        """A centre draws a USES-th of its negatives, unless rows would have left the caches before they serve again."""
+        self.plan.apart = max(APART, 2 * self.plan.window + 1)
+        self.plan.fresh = (self.plan.negative + USES - 1) // USES if self.plan.apart < RING else self.plan.negative
         self.plan.noise = <const fe_alias *>&noise[0, 0]
 
     def set_subwords(self, const int64_t[::1] offsets, const int32_t[::1] rows, count):
@@ -439,6 +458,7 @@ cdef class Trainer:
         if len(sizes) != self.plan.words or sizes.min() < 1 or not 0 <= np.min(rows) <= np.max(rows) < count:
             raise ValueError("subword rows do not fit the words or the matrix")
         self.plan.subword_offsets, self.plan.subword_rows = &offsets[0], &rows[0]
+        self.plan.fresh = self.plan.negative  # vectors made of subwords are worse with negatives that serve again
 
     def set_paths(self, const int64_t[::1] offsets, nodes, labels):
         paths = np.zeros(len(nodes) + PAD, np.int32)

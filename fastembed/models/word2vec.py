@@ -256,7 +256,7 @@ class SkipGram(Word2Vec):
     """Skip-gram: predict the words around a word from it (Mikolov et al. 2013).
 
     The noise words of a centre word are shared by all of its context words (Ji et al. 2016), which is what makes the
-    step a small matrix product.
+    step a small matrix product. Each serves up to five centre words, so far apart that no context word meets it twice.
 
     >>> import fastembed as fe
     >>> model = fe.SkipGram(dim=8, min_count=1, epochs=1).fit(["a b c a b c"] * 20, verbose=0)
