@@ -126,7 +126,8 @@ typedef struct fe_kernels {
     double (*fma_loop)(int64_t times);
     fe_encoder encoder[2]; /* for float and for double */
     /* a dense layer of floats whose product takes numbers rounded to bfloat16 (bfloat16.inc), and the panels for it:
-     * (ceil(columns / panel), ceil(depth / 2), panel) pairs of 32 bits; its weights are not turned */
+     * (ceil(columns / panel), ceil(depth / 2), panel) pairs of 32 bits, panels being 16 wide where AMX multiplies; its
+     * weights are not turned */
     void (*pack_bfloat16)(const fe_packing *packing);
     void (*dense_bfloat16)(const fe_dense *dense);
 } fe_kernels;
