@@ -8,6 +8,7 @@ step, which is short (share), it is one of the workers.
 import _thread
 import os
 import threading
+from itertools import repeat
 
 from ._core.job import Job
 from .errors import ParameterError
@@ -74,17 +75,16 @@ def share(work, chunks, threads):
     job, threads = Job(chunks), min(threads, chunks)
     if threads <= 1:
         return work(job, 0) if threads else None
-    errors, ended, bell, begun = [], set(), threading.Semaphore(0), 0
+    errors, begun, ended, bell = [], [], set(), threading.Semaphore(0)
     body = _body(work, job, errors, lambda number: (ended.add(number), bell.release()))
     try:
-        while begun < threads - 1:
-            _thread.start_new_thread(body, (begun + 1,))
-            begun += 1
+        # all in C: no Ctrl-C can come between a thread's start and its name in the list of those to wait for
+        begun.extend(map(_thread.start_new_thread, repeat(body), zip(range(1, threads), strict=True)))
         body(0)
     except BaseException as error:  # no thread could be begun; in a worker they are caught
         job.stop()
         errors.append(error)
-    while len(ended - {0}) < begun:
+    while len(ended - {0}) < len(begun):
         try:
             bell.acquire()
         except KeyboardInterrupt as error:

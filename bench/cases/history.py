@@ -42,7 +42,7 @@ def run(context, part):
     job |= {"models": str(folder), "sets": context.sets} | tasks
     contestants = []
     for name in NAMES:
-        one = Contestant(name, lambda name=name: judged(job | {"name": name}))
+        one = Contestant(name, lambda name=name: judged(job | {"name": name}, context.tell))
         if not context.options.only or name in context.options.only:
             context.tell(name)
             one.rounds.append(one.measure())
@@ -52,10 +52,11 @@ def run(context, part):
     return [Table("history:all", title, COLUMNS, contestants, notes)]
 
 
-def judged(job):
+def judged(job, tell):
     """Figures of one step of the history, kept beside its model for as long as that stays as it is."""
     model, figures = (Path(job["models"], job["name"].lower() + ending) for ending in (".fe", ".json"))
     if figures.exists() and (not model.exists() or figures.stat().st_mtime >= model.stat().st_mtime):
+        tell(f"not measured anew: {figures} has figures of an earlier run")
         return json.loads(figures.read_text())
     found = call("peers.history:measure", job)
     figures.write_text(json.dumps(found))

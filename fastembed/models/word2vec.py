@@ -270,7 +270,8 @@ class CBOW(Word2Vec):
 
     Each of n context words receives the gradient of the mean, its n-th part (Irsoy, Benton and Stratos 2021), at a rate
     of its own, lr times the harmonic mean of n and 2 window: so one lr suits this and the classic behaviour of
-    word2vec.c and gensim, which add the whole gradient to each (``mean_gradient=False``).
+    word2vec.c and gensim, which add the whole gradient to each (``mean_gradient=False``). Each noise word serves up to
+    five centre words, as in SkipGram.
     """
 
     mean_gradient = Switch(True, "give context words the gradient of their mean; False adds all of it to each")
