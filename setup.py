@@ -12,7 +12,7 @@ from setuptools import Extension, setup
 
 # module of fastembed._core -> the C files that it alone links
 MODULES = {
-    "simd": ["dispatch.c", "kernels_base.c", "kernels_avx2.c", "kernels_avx512.c"],
+    "simd": ["dispatch.c", "room.c", "kernels_base.c", "kernels_avx2.c", "kernels_avx512.c"],
     "job": [],
     "blas": [],
     "sgns": [],

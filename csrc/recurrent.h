@@ -26,6 +26,15 @@ typedef struct fe_product {
     int rows, columns, depth, add;
 } fe_product;
 
+/* out (rows, columns) = left (rows, depth) times right (depth, columns), added to out if `add`; a side that is turned lies
+ * in memory as its transpose */
+typedef struct fe_gemm {
+    const void *left, *right;
+    void *out;
+    int64_t left_stride, right_stride, out_stride;
+    int rows, columns, depth, left_turned, right_turned, add;
+} fe_gemm;
+
 /* One time step. What a cell does not have, it does not touch. */
 typedef struct fe_cell {
     void *gates;              /* (B, G H) products with input and state; then activations; backward: their gradients */
@@ -49,6 +58,8 @@ typedef struct fe_recurrent {
     int panel; /* columns of a panel */
     void (*pack)(const fe_packing *packing);
     void (*product)(const fe_product *product);
+    /* or NULL where BLAS is as fast; FE_NO_MEMORY: nothing has been done */
+    fe_status (*gemm)(const fe_gemm *gemm);
     void (*rnn)(const fe_cell *cell);
     void (*rnn_back)(const fe_cell *cell);
     void (*lstm)(const fe_cell *cell);

@@ -317,12 +317,12 @@ cdef class Stack:
             dots(<double *>context, <double *>d.data, width, tokens, size, <double *>head.deltas)
         else:
             dots(<float *>context, <float *>d.data, width, tokens, size, <float *>head.deltas)
-        gemm(1, q, turned(k), 0, scores)
-        gemm(1, d, turned(v), 0, gradients)
+        gemm(q, turned(k), False, scores)
+        gemm(d, turned(v), False, gradients)
         self.table.attend_back(&head)
-        gemm(1, gradients, k, 0, self.matrix(self.a.heads_flow + place, tokens, size, 3 * width))
-        gemm(1, turned(gradients), q, 0, self.matrix(self.a.heads_flow + place + part, tokens, size, 3 * width))
-        gemm(1, turned(scores), d, 0, self.matrix(self.a.heads_flow + place + 2 * part, tokens, size, 3 * width))
+        gemm(gradients, k, False, self.matrix(self.a.heads_flow + place, tokens, size, 3 * width))
+        gemm(turned(gradients), q, False, self.matrix(self.a.heads_flow + place + part, tokens, size, 3 * width))
+        gemm(turned(scores), d, False, self.matrix(self.a.heads_flow + place + 2 * part, tokens, size, 3 * width))
 
     cdef void backward_block(self, int layer, int64_t number, char *room) noexcept nogil:
         """From flow to below; see the fields of Arrays."""
@@ -374,7 +374,7 @@ cdef class Stack:
         """TALL rows, from `first` on, of out = left^T flow"""
         left.data = <char *>left.data + first * self.size
         left.columns = min(TALL, left.columns - first)
-        gemm(1, turned(left), flow, 0,
+        gemm(turned(left), flow, False,
              self.matrix(out + <int64_t>first * flow.columns * self.size, left.columns, flow.columns, flow.columns))
 
     def backward_matrices(self, Job job, int layer):

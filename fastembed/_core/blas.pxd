@@ -1,10 +1,16 @@
-"""Products in loops without the GIL: the BLAS that scipy brings (blas.pyx), for row-major matrices.
+"""Products in loops without the GIL, for row-major matrices: csrc/gemm.inc where it is faster, else the BLAS that scipy
+brings (blas.pyx).
 
-A matrix is a struct; gemm is ``out = alpha a b + beta out``, for float32 or float64 (all three of one type). It starts
+A matrix is a struct; gemm is ``out = a b`` or ``out += a b``, for float32 or float64 (all three of one type). It starts
 no thread of its own inside fastembed.blas.one_thread(). BLAS knows columns, not rows: a row-major matrix is the
 transpose of what BLAS sees, and out^T = b^T a^T.
 """
 from cython cimport floating
+
+from fastembed._core.simd cimport fe_gemm, kernels
+
+cdef enum:
+    FEW = 16  # rows of a product that BLAS does
 
 ctypedef void (*Sgemm)(char *, char *, int *, int *, int *, float *, float *, int *, float *, int *, float *, float *,
                        int *) noexcept nogil
@@ -46,17 +52,31 @@ cdef inline Matrix turned(Matrix a) noexcept nogil:
     return a
 
 
-cdef inline void gemm(double alpha, Matrix a, Matrix b, double beta, Matrix out) noexcept nogil:
-    """out (M, N) = alpha a (M, K) b (K, N) + beta out; out is not turned. With beta = 0 it may hold anything before."""
+cdef inline bint own(Matrix a, Matrix b, bint add, Matrix out) noexcept nogil:
+    """gemm by our kernels; False if it has not been done: they have none, or too few rows share what they pack."""
+    cdef fe_gemm job
+    if kernels.recurrent[out.double_precision].gemm == NULL or out.rows < FEW or not a.columns:
+        return False
+    job.left, job.left_stride, job.left_turned = a.data, a.stride, a.turned
+    job.right, job.right_stride, job.right_turned = b.data, b.stride, b.turned
+    job.out, job.out_stride, job.add = out.data, out.stride, add
+    job.rows, job.columns, job.depth = out.rows, out.columns, a.columns
+    return kernels.recurrent[out.double_precision].gemm(&job) == 0
+
+
+cdef inline void gemm(Matrix a, Matrix b, bint add, Matrix out) noexcept nogil:
+    """out (M, N) = a (M, K) b (K, N), added to out if ``add``; out is not turned."""
     cdef char a_order = b"T" if a.turned else b"N"
     cdef char b_order = b"T" if b.turned else b"N"
-    cdef float alpha_float = <float> alpha
-    cdef float beta_float = <float> beta
+    cdef float one_float = 1, beta_float = add
+    cdef double one = 1, beta = add
+    if own(a, b, add, out):
+        return
     if out.double_precision:
-        dgemm(&b_order, &a_order, &out.columns, &out.rows, &a.columns, &alpha, <double *> b.data, &b.stride,
+        dgemm(&b_order, &a_order, &out.columns, &out.rows, &a.columns, &one, <double *> b.data, &b.stride,
               <double *> a.data, &a.stride, &beta, <double *> out.data, &out.stride)
     else:
-        sgemm(&b_order, &a_order, &out.columns, &out.rows, &a.columns, &alpha_float, <float *> b.data, &b.stride,
+        sgemm(&b_order, &a_order, &out.columns, &out.rows, &a.columns, &one_float, <float *> b.data, &b.stride,
               <float *> a.data, &a.stride, &beta_float, <float *> out.data, &out.stride)
 
 

@@ -32,19 +32,19 @@ def forward(Job job, floating[:, :] x, floating[:, :] weights, const floating[::
             last = min((chunk + 1) * TALL, y.shape[0])
             for row in range(chunk * TALL, last):
                 memcpy(&y[row, 0], &bias[0], size * sizeof(floating))
-            gemm(1, part(x, chunk * TALL, last - chunk * TALL), part(weights, 0, weights.shape[0]), 1,
+            gemm(part(x, chunk * TALL, last - chunk * TALL), part(weights, 0, weights.shape[0]), True,
                  part(y, chunk * TALL, last - chunk * TALL))
             for row in range(chunk * TALL, last):
                 tanh_each(&y[row, 0], size)
 
 
 def back_inputs(Job job, floating[:, :] weights, floating[:, :] y, double keep, floating[:, :] gradient,
-                double beta, floating[:, :] inputs_gradient):
+                bint add, floating[:, :] inputs_gradient):
     """ROWS rows are a chunk.
 
     weights (I, O); y (B, O), what ``forward`` made times 1 / keep or, where it was dropped out, 0  # in
     gradient (B, O) with respect to the forward's result -> before tanh  # in and out
-    inputs_gradient (B, I) = gradient W^T + beta inputs_gradient  # in and out
+    inputs_gradient (B, I) = gradient W^T, added to it if ``add``  # in and out
     """
     cdef int64_t chunk, row, last, k
     cdef floating share = <floating> keep
@@ -57,7 +57,7 @@ def back_inputs(Job job, floating[:, :] weights, floating[:, :] y, double keep, 
             for row in range(chunk * TALL, last):
                 for k in range(y.shape[1]):
                     gradient[row, k] *= 1 - (share * y[row, k]) * (share * y[row, k])
-            gemm(1, part(gradient, chunk * TALL, last - chunk * TALL), turned(part(weights, 0, weights.shape[0])), beta,
+            gemm(part(gradient, chunk * TALL, last - chunk * TALL), turned(part(weights, 0, weights.shape[0])), add,
                  part(inputs_gradient, chunk * TALL, last - chunk * TALL))
 
 
@@ -71,7 +71,7 @@ def back_weights(Job job, floating[:, :] x, floating[:, :] gradient, floating[:,
                 break
             first = chunk * TALL
             rows = min(TALL, x.shape[1] - first)
-            gemm(1, turned(matrix(&x[0, first], x.shape[0], rows, stride)), part(gradient, 0, gradient.shape[0]), 0,
+            gemm(turned(matrix(&x[0, first], x.shape[0], rows, stride)), part(gradient, 0, gradient.shape[0]), False,
                  part(weights_gradient, first, rows))
 
 

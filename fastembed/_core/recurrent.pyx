@@ -218,7 +218,7 @@ cdef class Run:
         cdef int k, width = self.gates * self.units
         if self.a.source != NULL:
             self.gather(self.a.source, self.inputs, self.inputs, self.a.x)
-        gemm(1, self.of(self.a.x, 0, self.rows, self.inputs), self.of(self.a.input, 0, self.inputs, width), 0,
+        gemm(self.of(self.a.x, 0, self.rows, self.inputs), self.of(self.a.input, 0, self.inputs, width), False,
              self.of(self.a.gates, 0, self.rows, width))
         for k in range(self.pieces):
             if fe_job_stopped(job):
@@ -291,17 +291,17 @@ cdef class Run:
         cdef Matrix recurrent = self.of(self.a.d_recurrent, 0, self.outputs, width)
         cdef Matrix reset = self.of(self.a.reset, 0, rows, units)
         cdef Matrix x = self.of(self.a.x, 0, rows, self.inputs)
-        gemm(1, turned(x), gates, 0, self.of(self.a.d_input, 0, self.inputs, width))
+        gemm(turned(x), gates, False, self.of(self.a.d_input, 0, self.inputs, width))
         if self.kind == RNN or self.kind == LSTM:
-            gemm(1, turned(before), gates, 0, recurrent)
+            gemm(turned(before), gates, False, recurrent)
         else:
-            gemm(1, turned(before), self.part(gates, 0, 2 * units), 0, self.part(recurrent, 0, 2 * units))
+            gemm(turned(before), self.part(gates, 0, 2 * units), False, self.part(recurrent, 0, 2 * units))
             if self.kind == GRU:
-                gemm(1, turned(reset), self.part(gates, 2 * units, units), 0, self.part(recurrent, 2 * units, units))
+                gemm(turned(reset), self.part(gates, 2 * units, units), False, self.part(recurrent, 2 * units, units))
             else:
-                gemm(1, turned(before), reset, 0, self.part(recurrent, 2 * units, units))
+                gemm(turned(before), reset, False, self.part(recurrent, 2 * units, units))
         if self.a.raw != NULL:
-            gemm(1, turned(self.of(self.a.raw, 0, rows, units)), self.of(self.a.above, 0, rows, self.outputs), 0,
+            gemm(turned(self.of(self.a.raw, 0, rows, units)), self.of(self.a.above, 0, rows, self.outputs), False,
                  self.of(self.a.d_projection, 0, units, self.outputs))
 
     cdef void backward(self, fe_job *job) noexcept nogil:
@@ -315,7 +315,7 @@ cdef class Run:
                 return
             self.step_back(self.a.pieces + 4 * k)
         self.weights_back()
-        gemm(1, self.of(self.a.gates, 0, self.rows, width), turned(self.of(self.a.input, 0, self.inputs, width)), 0,
+        gemm(self.of(self.a.gates, 0, self.rows, width), turned(self.of(self.a.input, 0, self.inputs, width)), False,
              self.of(self.a.below, 0, self.rows, self.inputs))
         if self.a.dx != NULL:
             self.scatter(self.a.below, self.inputs, self.inputs, self.a.dx)

@@ -17,11 +17,11 @@ ROWS = TALL
 
 
 def products(Job job, const int64_t[:, ::1] pieces, floating[:, ::1] rows, floating[:, ::1] weights, bint back,
-             double beta, floating[:, ::1] out):
+             bint add, floating[:, ::1] out):
     """A piece is a chunk.
 
     weights (n D, O), of which each column of the contexts has (D, O) = W  # in
-    rows (U, D)  # in;  out (U, O) = rows W + beta out; ``back``: rows (U, O), out (U, D) = rows W^T + beta out
+    rows (U, D)  # in;  out (U, O) = rows W; ``back``: rows (U, O), out (U, D) = rows W^T; added to it if ``add``
     """
     cdef int64_t chunk, first, many, width = weights.shape[1], size = out.shape[1] if back else rows.shape[1]
     cdef Matrix own
@@ -32,7 +32,7 @@ def products(Job job, const int64_t[:, ::1] pieces, floating[:, ::1] rows, float
                 break
             first, many = pieces[chunk, 1], pieces[chunk, 2] - pieces[chunk, 1]
             own = matrix(&weights[pieces[chunk, 0] * size, 0], size, width, width)
-            gemm(1, matrix(&rows[first, 0], many, rows.shape[1], rows.shape[1]), turned(own) if back else own, beta,
+            gemm(matrix(&rows[first, 0], many, rows.shape[1], rows.shape[1]), turned(own) if back else own, add,
                  matrix(&out[first, 0], many, out.shape[1], out.shape[1]))
 
 
@@ -87,5 +87,5 @@ def back_weights(Job job, const int64_t[::1] starts, floating[:, ::1] rows, floa
             if chunk < 0:
                 break
             first, many = starts[chunk], starts[chunk + 1] - starts[chunk]
-            gemm(1, turned(matrix(&rows[first, 0], many, size, size)), matrix(&gradient[first, 0], many, width, width),
-                 0, matrix(&weights_gradient[chunk * size, 0], size, width, width))
+            gemm(turned(matrix(&rows[first, 0], many, size, size)), matrix(&gradient[first, 0], many, width, width),
+                 False, matrix(&weights_gradient[chunk * size, 0], size, width, width))

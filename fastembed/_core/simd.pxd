@@ -73,6 +73,20 @@ cdef extern from "kernels.h" nogil:
         int depth
         int add
 
+    ctypedef struct fe_gemm:
+        const void *left
+        const void *right
+        void *out
+        int64_t left_stride
+        int64_t right_stride
+        int64_t out_stride
+        int rows
+        int columns
+        int depth
+        int left_turned
+        int right_turned
+        int add
+
     ctypedef struct fe_cell:
         void *gates
         const void *bias
@@ -95,6 +109,7 @@ cdef extern from "kernels.h" nogil:
         int panel
         void (*pack)(const fe_packing *packing) noexcept nogil
         void (*product)(const fe_product *product) noexcept nogil
+        int (*gemm)(const fe_gemm *gemm) noexcept nogil
         void (*rnn)(const fe_cell *cell) noexcept nogil
         void (*rnn_back)(const fe_cell *cell) noexcept nogil
         void (*lstm)(const fe_cell *cell) noexcept nogil

@@ -74,13 +74,14 @@ def scores(Job job, int64_t worker, const floating[:, ::1] inputs, const floatin
                 break
             first, place = chunk * block_width, chunk if kept else worker
             width = upto(first, block_width, weights.shape[0])
-            gemm(1, x, turned(matrix(<floating *> &weights[first, 0], width, before, size)), 0,
+            gemm(x, turned(matrix(<floating *> &weights[first, 0], width, before, size)), False,
                  matrix(&out[place, 0, 0], batch, width, stride))
             for column in range(repeats.columns):
                 many = repeats.starts[column + 1] - repeats.starts[column]
                 products = matrix(&room[worker, 0, 0], many, width, stride)
-                gemm(1, matrix(<floating *> &rows[repeats.starts[column], 0], many, dim, dim),
-                     turned(matrix(<floating *> &weights[first, before + column * dim], width, dim, size)), 0, products)
+                gemm(matrix(<floating *> &rows[repeats.starts[column], 0], many, dim, dim),
+                     turned(matrix(<floating *> &weights[first, before + column * dim], width, dim, size)), False,
+                     products)
                 spread(&repeats, column, &room[worker, 0, 0], &out[place, 0, 0], stride, width)
             for row in range(batch):
                 line = &out[place, row, 0]
@@ -144,7 +145,7 @@ def back_inputs(Job job, const floating[:, ::1] weights, const int32_t[::1] targ
                     if 0 <= k < width:
                         line[k] -= <floating> scale
                         total[k] -= <floating> scale
-                gemm(1, matrix(&out[block, first, 0], rows, width, stride),
+                gemm(matrix(&out[block, first, 0], rows, width, stride),
                      matrix(<floating *> &weights[block * block_width, 0], width, inputs, size), block > 0,
                      matrix(&gradient[first, 0], rows, inputs, gradient.strides[0] // sizeof(floating)))
 
@@ -176,7 +177,7 @@ def back_shared(Job job, int64_t worker, const floating[:, ::1] weights, floatin
             for block in range(out.shape[0]):
                 width = upto(block * block_width, block_width, weights.shape[0])
                 gather(&repeats, first, first + many, &out[block, 0, 0], &room[worker, 0, 0], stride, width)
-                gemm(1, matrix(&room[worker, 0, 0], many, width, stride),
+                gemm(matrix(&room[worker, 0, 0], many, width, stride),
                      matrix(<floating *> &weights[block * block_width, at], width, dim, size), block > 0,
                      matrix(&gradient[first, 0], many, dim, dim))
 
@@ -211,14 +212,14 @@ def back_weights(Job job, int64_t worker, const floating[:, ::1] inputs, const f
             width = upto(first, block_width, values.shape[0])
             gradient = &matrix_values[first, 0] if keep else &scratch[worker, 0, 0]
             gradients = &values[first] if keep else &scratch[worker, 0, 0] + block_width * size
-            gemm(1, turned(matrix(<floating *> &out[chunk, 0, 0], inputs.shape[0], width, stride)),
-                 matrix(<floating *> &inputs[0, 0], inputs.shape[0], before, size), 0,
+            gemm(turned(matrix(<floating *> &out[chunk, 0, 0], inputs.shape[0], width, stride)),
+                 matrix(<floating *> &inputs[0, 0], inputs.shape[0], before, size), False,
                  matrix(gradient, width, before, size))
             for column in range(repeats.columns):
                 at, many = repeats.starts[column], repeats.starts[column + 1] - repeats.starts[column]
                 gather(&repeats, at, at + many, &out[chunk, 0, 0], &room[worker, 0, 0], stride, width)
-                gemm(1, turned(matrix(&room[worker, 0, 0], many, width, stride)),
-                     matrix(<floating *> &rows[at, 0], many, dim, dim), 0,
+                gemm(turned(matrix(&room[worker, 0, 0], many, width, stride)),
+                     matrix(<floating *> &rows[at, 0], many, dim, dim), False,
                      matrix(gradient + before + column * dim, width, dim, size))
             added_up(columns, first, width, gradients)
             if not keep:

@@ -102,7 +102,7 @@ class Tanh:
         keep : what the output was divided by where dropout did not make it 0.
         """
         weights, _ = (self.params[name] for name in self.names)
-        arrays = (weights, self.outputs, keep, gradient, float(add), inputs_gradient)
+        arrays = (weights, self.outputs, keep, gradient, add, inputs_gradient)
         self._share(len(gradient), lambda job, _: dense.back_inputs(job, *arrays))
         weights_gradient, bias_gradient = (self.gradients[name] for name in self.names)
         self._share(len(weights), lambda job, _: dense.back_weights(job, self.inputs, gradient, weights_gradient))

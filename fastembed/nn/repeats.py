@@ -79,7 +79,7 @@ class SharedTanh(Tanh):
         self.inputs, self.outputs = shared, out
         weights, bias = (self.params[name] for name in self.names)
         products = self.scratch("products", len(shared.rows), out.shape[1])
-        self._products(shared.rows, weights, False, 0, products)
+        self._products(shared.rows, weights, False, False, products)
         self._share(len(out), lambda job, _: repeats.tanh_of_sums(job, shared.places, products, bias, out))
 
     def backward(self, gradient, rows_gradient, *, add=False):
@@ -91,7 +91,7 @@ class SharedTanh(Tanh):
         self._share(len(gradient), lambda job, _: repeats.back_tanh(job, self.outputs, gradient))
         sums = self.scratch("products", len(shared.rows), gradient.shape[1])
         sum_rows(shared.bounds, shared.members, gradient, sums, self.threads)
-        self._products(sums, weights, True, float(add), rows_gradient)
+        self._products(sums, weights, True, add, rows_gradient)
         weights_gradient, bias_gradient = (self.gradients[name] for name in self.names)
         arrays = (shared.starts, shared.rows, sums, weights_gradient)
         parallel.share(lambda job, _: repeats.back_weights(job, *arrays), len(shared.places), self.threads)
