@@ -1,9 +1,12 @@
 """The kernels of csrc/ one at a time, for tests and benchmarks; training does not come through here."""
 import numpy as np
 
+from cython cimport floating
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memset
 
+from fastembed._core.blas cimport Matrix, gemm, turned
+from fastembed._core.blas cimport matrix as rows_of
 from fastembed._core.simd cimport fe_dense, fe_loss, fe_named, fe_step, kernels, rounding_room, step_scratch
 
 
@@ -157,3 +160,18 @@ def fma_loop(int64_t times):
     with nogil:
         flops = kernels.fma_loop(times)
     return flops
+
+
+cdef Matrix of(floating[:, :] a):
+    """a (rows, columns), whose rows or columns are contiguous, as products take it."""
+    cdef Py_ssize_t size = sizeof(floating)
+    if a.strides[1] == size:
+        return rows_of(&a[0, 0], a.shape[0], a.shape[1], a.strides[0] // size)
+    return turned(rows_of(&a[0, 0], a.shape[1], a.shape[0], a.strides[1] // size))
+
+
+def multiply(floating[:, :] a, floating[:, :] b, bint add, floating[:, :] out):
+    """out (M, N) = a (M, K) b (K, N), added to out if ``add`` (blas.pxd); rows of out are contiguous."""
+    cdef Matrix left = of(a), right = of(b), sums = of(out)
+    with nogil:
+        gemm(left, right, add, sums)
