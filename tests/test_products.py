@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from fastembed._core import probe
+from fastembed._core import probe, simd
 
 LINE = 5  # numbers behind every row of a matrix, which nothing may touch
 
@@ -23,7 +23,7 @@ def numbers(random, rows, columns, dtype, turned=False):
 def test_product_equals_numpy(isa, dtype, left_turned, right_turned):
     random = np.random.default_rng(1)
     sizes = [(16, 1, 1), (17, 15, 33), (48, 16, 95), (49, 33, 96), (100, 47, 97), (31, 64, 511), (50, 65, 512)]
-    sizes += [(64, 255, 513), (97, 257, 40), (513, 70, 30), (530, 300, 1030), (1, 3, 2), (15, 40, 40)]
+    sizes += [(64, 255, 513), (97, 257, 40), (513, 70, 30), (530, 300, 1030), (1, 3, 2), (15, 40, 40), (3, 4, 0)]
     for rows, columns, depth in sizes:
         a = numbers(random, rows, depth, dtype, left_turned)
         b = numbers(random, depth, columns, dtype, right_turned)
@@ -71,3 +71,19 @@ def test_products_at_the_same_time(isa):
     for thread in threads:
         thread.join()
     assert len(wrong) == 180 and not any(wrong)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_row_does_not_depend_on_how_many_there_are(isa, dtype):
+    """Else a sentence's vectors would depend on the others of its batch. Of BLAS this cannot be said."""
+    random = np.random.default_rng(4)
+    for columns, depth in ((33, 40), (70, 600), (300, 130)):
+        a, b = (random.standard_normal(shape).astype(dtype) for shape in ((130, depth), (depth, columns)))
+        whole = np.empty((130, columns), dtype)
+        probe.multiply(a, b, False, whole)
+        for rows in (1, 2, 5, 6, 7, 11, 47, 49, 97):
+            part = np.empty((rows, columns), dtype)
+            probe.multiply(a[-rows:], b, False, part)
+            if simd.lanes() == 16:
+                np.testing.assert_array_equal(part, whole[-rows:])
+            np.testing.assert_allclose(part, whole[-rows:], rtol=1e-4, atol=1e-4)

@@ -9,9 +9,6 @@ from cython cimport floating
 
 from fastembed._core.simd cimport fe_gemm, kernels
 
-cdef enum:
-    FEW = 16  # rows of a product that BLAS does
-
 ctypedef void (*Sgemm)(char *, char *, int *, int *, int *, float *, float *, int *, float *, int *, float *, float *,
                        int *) noexcept nogil
 ctypedef void (*Dgemm)(char *, char *, int *, int *, int *, double *, double *, int *, double *, int *, double *,
@@ -53,9 +50,9 @@ cdef inline Matrix turned(Matrix a) noexcept nogil:
 
 
 cdef inline bint own(Matrix a, Matrix b, bint add, Matrix out) noexcept nogil:
-    """gemm by our kernels; False if it has not been done: they have none, or too few rows share what they pack."""
+    """gemm by our kernels, where a row has the same bits whatever the number of rows; False if it has not been done."""
     cdef fe_gemm job
-    if kernels.recurrent[out.double_precision].gemm == NULL or out.rows < FEW or not a.columns:
+    if kernels.recurrent[out.double_precision].gemm == NULL or not a.columns:
         return False
     job.left, job.left_stride, job.left_turned = a.data, a.stride, a.turned
     job.right, job.right_stride, job.right_turned = b.data, b.stride, b.turned
