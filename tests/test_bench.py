@@ -181,10 +181,15 @@ def test_save_keeps_other_cases(tmp_path, monkeypatch):
 
 
 def test_epoch_as_the_difference_of_two_runs():
-    assert word2vec.difference({"whole": 3.0, "cpu": 2.0}, {"whole": 5.0, "cpu": 3.5}) == {"train": 2.0, "cpu": 1.5}
+    assert [word2vec.epochs_more(seconds) for seconds in (1, 6, 100)] == [4, 3, 1]
+    assert word2vec.difference({"whole": 3.0, "cpu": 2.0}, {"whole": 5.0, "cpu": 3.5}, 1) == {"train": 2.0, "cpu": 1.5}
+    assert word2vec.difference({"whole": 3.0, "cpu": 2.0}, {"whole": 9.0, "cpu": 5.0}, 3) == {"train": 2.0, "cpu": 1.0}
     nothing = {"train": None, "cpu": None}
-    assert word2vec.difference({"whole": 3.0, "cpu": 3.0}, {"whole": 4.0, "cpu": 3.01}) == nothing
-    assert word2vec.difference({"whole": 3.0, "cpu": None}, {"whole": 5.0, "cpu": None}) == {"train": 2.0, "cpu": None}
+    assert word2vec.difference({"whole": 3.0, "cpu": 3.0}, {"whole": 4.0, "cpu": 3.01}, 1) == nothing
+    assert word2vec.difference({"whole": 3.0, "cpu": None}, {"whole": 5.0, "cpu": None}, 1) == {
+        "train": 2.0,
+        "cpu": None,
+    }
 
 
 def test_losses_that_stanford_s_program_prints():

@@ -58,24 +58,30 @@ def trainers(context, part):
 
 
 def measure(train, job):
-    """One epoch's figures; who does not time its training is run for 1 and for 2 epochs, and the difference counts."""
+    """One epoch's figures; who does not time its training is run again for more epochs, and the difference counts."""
     with tempfile.TemporaryDirectory(prefix="fe") as folder:
         job = job | {"output": str(Path(folder, "vectors"))}
         figures = train(job)
         if "train" not in figures:
-            figures |= difference(figures, train(job | {"epochs": job["epochs"] + 1}))
+            more = epochs_more(figures["whole"])
+            figures |= difference(figures, train(job | {"epochs": job["epochs"] + more}), more)
     for rate, seconds in (("rate", "train"), ("cpu_rate", "cpu")):
         figures[rate] = job["words"] / figures[seconds] if figures[seconds] else None
     return figures
 
 
-def difference(shorter, longer):
-    """Wall and CPU seconds of the epoch that ``longer`` trained more; None where it cost next to nothing.
+def epochs_more(whole):
+    """How many, after a run of so many seconds: programs may need seconds to begin, and never the same."""
+    return max(1, min(4, int(20 / whole)))
+
+
+def difference(shorter, longer, epochs):
+    """Wall and CPU seconds of an epoch, of which ``longer`` had so many more; None where they cost next to nothing.
 
     That is no speed: noise, or a program that ends its second epoch at once (word2vec.c of 2017 does).
     """
     pairs = {"train": (shorter["whole"], longer["whole"]), "cpu": (shorter["cpu"], longer["cpu"])}
-    costs = {name: b - a if a and b > 1.05 * a else None for name, (a, b) in pairs.items()}
+    costs = {name: (b - a) / epochs if a and b > 1.05 * a else None for name, (a, b) in pairs.items()}
     return costs if costs["cpu"] or not shorter["cpu"] else dict.fromkeys(costs)
 
 
