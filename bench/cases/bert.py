@@ -21,7 +21,7 @@ COLUMNS = {
 }
 NOTES = {
     "inference": ["GFLOP/s of the sentences' own tokens; others pad sentences of 16 to 128 tokens to the longest"],
-    "bfloat16": ["as inference; bfloat16 is fast where fastembed doctor names the kernels amx"],
+    "bfloat16": ["as inference; bfloat16 is fast where fastembed doctor names the kernels amx, or avx512bf16 on AMD"],
     "training": [
         f"4 layers, 256 wide, {BATCH} sentences of {TOKENS} tokens, a vocabulary of 8,000, masked tokens, Adam"
     ],

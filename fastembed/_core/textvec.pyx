@@ -307,7 +307,7 @@ def format_rows(
 
 def parse_float(bytes text, char point=b"."):
     """One number as a float, or None: for tests."""
-    cdef float value
+    cdef float value = 0  # some compilers do not see that it is set where it counts
     cdef const uint8_t *begin = text
     cdef const uint8_t *end = begin + len(text)
     return value if fe_parse_float(begin, end, point, &value) == end and len(text) else None
