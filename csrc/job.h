@@ -1,4 +1,4 @@
-/* A run of numbered chunks shared by several threads: the only atomics in the package.
+/* A run of numbered chunks shared by several threads: see also room.c and turns.h for the other atomics.
  *
  * Workers take the next chunk number until none is left or stop is set; the main thread reads `done` for its
  * progress bar and sets `stop` on Ctrl-C or on an error.

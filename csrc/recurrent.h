@@ -26,8 +26,8 @@ typedef struct fe_product {
     int rows, columns, depth, add;
 } fe_product;
 
-/* out (rows, columns) = left (rows, depth) times right (depth, columns), added to out if `add`; a side that is turned lies
- * in memory as its transpose */
+/* out (rows, columns) = left (rows, depth) times right (depth, columns), added to out if `add`; depth is 1 at least; a side
+ * that is turned lies in memory as its transpose */
 typedef struct fe_gemm {
     const void *left, *right;
     void *out;

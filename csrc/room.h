@@ -3,6 +3,8 @@
 #ifndef FE_ROOM_H
 #define FE_ROOM_H
 
+#include <stddef.h>
+
 #define FE_ROOM ((size_t)5 << 19) /* bytes of a room, which begins at a cache line */
 
 /* NULL if there is no memory */

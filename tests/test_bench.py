@@ -185,6 +185,7 @@ def test_epoch_as_the_difference_of_two_runs():
     assert word2vec.difference({"whole": 3.0, "cpu": 2.0}, {"whole": 5.0, "cpu": 3.5}, 1) == {"train": 2.0, "cpu": 1.5}
     assert word2vec.difference({"whole": 3.0, "cpu": 2.0}, {"whole": 9.0, "cpu": 5.0}, 3) == {"train": 2.0, "cpu": 1.0}
     nothing = {"train": None, "cpu": None}
+    assert word2vec.difference({"whole": 4.0, "cpu": 4.0}, {"whole": 4.5, "cpu": 4.5}, 4) == nothing
     assert word2vec.difference({"whole": 3.0, "cpu": 3.0}, {"whole": 4.0, "cpu": 3.01}, 1) == nothing
     assert word2vec.difference({"whole": 3.0, "cpu": None}, {"whole": 5.0, "cpu": None}, 1) == {
         "train": 2.0,

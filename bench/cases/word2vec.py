@@ -81,7 +81,7 @@ def difference(shorter, longer, epochs):
     That is no speed: noise, or a program that ends its second epoch at once (word2vec.c of 2017 does).
     """
     pairs = {"train": (shorter["whole"], longer["whole"]), "cpu": (shorter["cpu"], longer["cpu"])}
-    costs = {name: (b - a) / epochs if a and b > 1.05 * a else None for name, (a, b) in pairs.items()}
+    costs = {name: (b - a) / epochs if a and b - a > 0.05 * epochs * a else None for name, (a, b) in pairs.items()}
     return costs if costs["cpu"] or not shorter["cpu"] else dict.fromkeys(costs)
 
 

@@ -165,6 +165,8 @@ def fma_loop(int64_t times):
 cdef Matrix of(floating[:, :] a):
     """a (rows, columns), whose rows or columns are contiguous, as products take it."""
     cdef Py_ssize_t size = sizeof(floating)
+    if not a.shape[0] or not a.shape[1]:  # there is no number whose address could be taken
+        return rows_of(<floating *>NULL, a.shape[0], a.shape[1], max(<int>a.shape[1], 1))
     if a.strides[1] == size:
         return rows_of(&a[0, 0], a.shape[0], a.shape[1], a.strides[0] // size)
     return turned(rows_of(&a[0, 0], a.shape[1], a.shape[0], a.strides[1] // size))

@@ -15,16 +15,7 @@ from .._core import softmax, tables, tree
 from .layers import Scratch, grouped
 
 NEVER = -1e30  # bias of a word that is never predicted: its probability is exactly 0
-WIDE, NARROW = 512, 384  # words of a block, of large vocabularies and, at most, of small ones
-PANEL = 64  # a block's words should be a multiple: so many the kernels multiply at once
-
-
-def block_of(words):
-    """Words of a block; of small vocabularies the blocks are of nearly one size and even in number, for two threads."""
-    if words >= 8 * WIDE:
-        return WIDE
-    blocks = 2 * -(-words // (2 * NARROW))
-    return -(-words // (blocks * PANEL)) * PANEL
+WIDE, NARROW = 512, 384  # words of a block, of large vocabularies and of small ones
 
 
 class Softmax:
@@ -87,8 +78,8 @@ class Softmax:
         return [(name, None, array) for name, array in zip(self.names, made, strict=True)]
 
     def _forward(self, inputs, targets, weights, bias, kept=True):
-        block, rows = block_of(len(weights)), len(inputs)
-        blocks = -(-len(weights) // block)
+        block = WIDE if len(weights) >= 8 * WIDE else NARROW
+        blocks, rows = -(-len(weights) // block), len(inputs)
         places = blocks if kept else min(self.threads, blocks)
         exponentials = self.scratch("exponentials" if kept else "block", places, rows, block + softmax.GAP)
         peaks, sums = self.scratch("sums", 2, blocks, rows)
