@@ -83,8 +83,10 @@ def test_one_value_far_above_the_rest(as_large, factor, k, tol):
     found = triplets(Matrix.of(dense.astype(np.float32)), k, tol=tol)
     exact = np.linalg.svd(dense.astype(np.float32).astype(float))[1][:k]
     assert found.values.dtype == np.float32
-    # numbers 27 and 28 are 8e-5 apart and may mix by some of that: residuals are within tol times the first, 0.004
-    np.testing.assert_allclose(found.values, exact, rtol=2e-5 if tol < 1e-4 else 3e-2)
+    near = exact[1:] > (1 - 1e-4) * exact[:-1]  # such a pair may mix, and one is in the second half
+    paired = np.append(near, False) | np.append(False, near)
+    allowed = np.where(paired, 2e-5, 2e-6) if tol < 1e-4 else 3e-2
+    np.testing.assert_array_less(np.abs(found.values - exact), allowed * exact)
     np.testing.assert_allclose(found.values[: k // 2], exact[: k // 2], rtol=tol)
 
 
