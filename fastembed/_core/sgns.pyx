@@ -19,6 +19,7 @@ from fastembed.memory import zeros
 from libc.math cimport isfinite
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
+from fastembed._core.hot cimport HOT, Hot, hot_begin, hot_meet, hot_or_shared
 from fastembed._core.job cimport Job, fe_job, fe_job_add, fe_job_stop, fe_job_take
 from fastembed._core.kept cimport Gate, Kept, Text, keep_chunk
 from fastembed._core.random cimport fe_alias, fe_alias_cell, fe_alias_draw
@@ -54,6 +55,7 @@ cdef struct Plan:                 # what all workers share and none changes, but
     int window, negative, longest_path
     int fresh, apart              # negatives that a centre draws; the others are of the centre `apart` before it
     bint cbow, hierarchical, dynamic_window, mean_gradient
+    int threads, nodes            # inner nodes of the tree, the last one its root
     uint64_t seed
     int64_t epoch
     double lr, min_lr, position, horizon     # learning rate: linear from lr at 0 to min_lr at horizon tokens
@@ -63,6 +65,7 @@ cdef struct Scratch:              # what one worker owns
     Kept kept
     fe_step step                  # the centre word at hand
     fe_loss loss
+    Hot hot                       # its own rows of the tree's top, where there are several threads
     fe_rng rng
     float **contexts              # the rows of its context words; in CBOW step's only input is their mean
     int n_contexts
@@ -119,7 +122,7 @@ cdef inline int upcoming_path(const Plan *plan, Scratch *scratch, int c) noexcep
         prefetch(plan.paths + p)
         prefetch(plan.paths + p + PAD)
     for p in range(path[0] + HOT_LEVELS, path[1]):
-        scratch.step.upcoming[n] = plan.outputs + <int64_t>(plan.paths[p] >> 1) * plan.stride
+        scratch.step.upcoming[n] = hot_or_shared(&scratch.hot, plan.paths[p] >> 1)
         n += 1
     return n
 
@@ -248,7 +251,7 @@ cdef inline void gather_path(const Plan *plan, Scratch *scratch, int c) noexcept
     cdef int64_t begin = plan.path_offsets[word]
     cdef int k, n = <int>(plan.path_offsets[word + 1] - begin)
     for k in range(n):
-        step.outputs[k] = plan.outputs + <int64_t>(plan.paths[begin + k] >> 1) * plan.stride
+        step.outputs[k] = hot_or_shared(&scratch.hot, plan.paths[begin + k] >> 1)
     step.n_outputs = n
     step.signs = scratch.signs
     kernels.lay_signs(step, plan.paths + begin, scratch.signs)
@@ -342,9 +345,11 @@ cdef void train_chunks(const Plan *plan, Scratch *scratch, fe_job *job, double[:
                        int64_t[::1] predictions) noexcept nogil:
     """Work until no chunk is left; a loss that is no number stops the run."""
     cdef int64_t chunk = fe_job_take(job)
+    hot_begin(&scratch.hot)
     while chunk >= 0:
         scratch.loss.total = 0
         predictions[chunk] = train_chunk(plan, scratch, chunk)
+        hot_meet(&scratch.hot)
         kernels.settle(&scratch.loss)
         loss[chunk] = scratch.loss.total
         if not isfinite(loss[chunk]):
@@ -394,6 +399,10 @@ cdef Worker new_worker(const Plan *plan):
     for i in range(TOGETHER):
         c.signs[i] = -0.0
     kernels.settle(&c.loss)
+    c.hot.n = min(HOT, plan.nodes) if plan.threads > 1 else 0
+    c.hot.first, c.hot.stride, c.hot.share = plan.nodes - c.hot.n, plan.stride, 1.0 / plan.threads
+    c.hot.shared = plan.outputs
+    c.hot.rows = <float *>worker.room(max(1, c.hot.n) * plan.stride, np.float32)
     return worker
 
 
@@ -410,7 +419,7 @@ cdef class Trainer:
     paths : (offsets int64 (V + 1,), nodes int32, labels uint8) of the Huffman tree, or None; exactly one is given.
     subwords : (offsets int64 (V + 1,), rows int32): the rows of inputs whose mean is a word's vector, at least one a
         word; or None.
-    settings : dict with dim, window, negative, cbow, dynamic_window, mean_gradient, seed, chunk_tokens
+    settings : dict with dim, window, negative, cbow, dynamic_window, mean_gradient, seed, chunk_tokens, threads
     """
     cdef Plan plan
     cdef object held          # keeps the arrays behind the pointers alive
@@ -438,7 +447,7 @@ cdef class Trainer:
         self.plan.window, self.plan.negative = settings["window"], settings["negative"]
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
         self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]
-        self.plan.chunk_tokens = settings["chunk_tokens"]
+        self.plan.chunk_tokens, self.plan.threads = settings["chunk_tokens"], settings["threads"]
         if paths is not None:
             self.set_paths(*paths)
         else:
@@ -468,7 +477,7 @@ cdef class Trainer:
         self.plan.hierarchical = True
         self.plan.negative = 0
         self.plan.path_offsets, self.plan.paths = &offsets[0], &view[0]
-        self.plan.longest_path = np.diff(offsets).max()
+        self.plan.longest_path, self.plan.nodes = np.diff(offsets).max(), offsets.shape[0] - 2
 
     def train(self, Job job, int64_t epoch, schedule, double[::1] loss, int64_t[::1] predictions):
         """One thread's part of an epoch. Call it through parallel.run with a Job of `chunks` chunks.

@@ -195,7 +195,6 @@ class Word2Vec(Trained):
     def _loop(self, encoded, callbacks, verbose, checkpoint):
         """Everything that a run needs, put together."""
         schedule = Schedule(*self._rates(float(self.lr) * 1e-4), int(self.epochs), len(encoded.ids))
-        check_threads(self.threads)
         return Loop(self, self._trainer(encoded), schedule, callbacks, checkpoint, verbose)
 
     def _trainer(self, encoded):
@@ -213,6 +212,7 @@ class Word2Vec(Trained):
             "dynamic_window": self.dynamic_window,
             "seed": self.seed,
             "chunk_tokens": self.position.chunk_tokens,
+            "threads": check_threads(self.threads),
         }
         corpus = (encoded.ids, encoded.offsets, self._gates(encoded.vocab))
         rows = self._inputs, self._outputs
