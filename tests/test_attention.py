@@ -229,6 +229,9 @@ def test_tapes_do_not_share_memory():
         encoder.backward(tapes[0][1], gradient, grads[0])
     with pytest.raises(ParameterError, match=r"gradient has shape \(3, 3\)"):
         encoder.backward(encoder.forward(*batch, keep=True)[1], np.ones((3, 3)), grads[0])
+    for tape in (make("odd", threads=2)[0].forward(*batch, keep=True)[1], None):
+        with pytest.raises(ParameterError, match="not of a forward, with keep, of this encoder"):
+            encoder.backward(tape, gradient, grads[0])
 
 
 def test_an_empty_batch():

@@ -74,6 +74,16 @@ def test_layers_that_there_are_not(layers):
         Counting().embed(SENTENCES, layers=layers)
 
 
+@pytest.mark.parametrize("dy", [np.ones((4, 3)), np.ones((5, 2)), np.ones(5)])
+def test_gradients_of_a_mix_fit_its_states(dy):
+    mix = fe.nn.ScalarMix(2)
+    _, tape = mix.forward(np.ones((2, 5, 3)))
+    with pytest.raises(ParameterError, match="dy has shape"):
+        mix.backward(tape, dy)
+    with pytest.raises(ParameterError, match="dy has shape"):
+        fe.nn.ScalarMix(3).backward(tape, np.ones((5, 3)))
+
+
 @pytest.mark.parametrize(("what", "said"), [("a bb", "one str"), (b"a", "b'a'"), (None, "None"), (5, "5")])
 def test_what_is_no_list_of_sentences(what, said):
     with pytest.raises(ParameterError, match=f"a list of sentences or a Corpus, not {said}"):

@@ -290,6 +290,19 @@ def test_a_tape_serves_once():
         layer.backward(tape, y)
 
 
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("other", [*LAYERS, "wider", "deeper", "float64", "bidirectional", "the same", None])
+def test_a_tape_is_of_its_layer_alone(name, other):
+    """Memory of other sizes would be written beyond its end."""
+    changes = {"deeper": {"layers": 2}, "float64": {"dtype": np.float64}, "bidirectional": {"bidirectional": True}}
+    layer, tape = make(name, 5, 6), None
+    if other:
+        owner = make(other if other in LAYERS else name, 5, 60 if other == "wider" else 6, **changes.get(other, {}))
+        tape = owner.forward(np.ones((3, 2, 5)))[1]
+    with pytest.raises(ParameterError, match="not of a forward of this layer"):
+        layer.backward(tape, np.ones((3, 2, layer.output_size)))
+
+
 def test_gradients_go_where_there_is_room_for_them():
     layer = fe.nn.LSTM(3, 4)
     y, tape = layer.forward(np.ones((2, 2, 3)))

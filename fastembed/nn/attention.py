@@ -272,7 +272,11 @@ class Encoder:
         gradient : (N, D), that of the last layer's states.
         grads : Params with (at least) the encoder's names. The gradients of the three embeddings are added to what is
             there, so a tied output layer may have been before and they have to be cleared; all others are set.
+
+        Raises ParameterError for shapes that do not fit, and for a tape that has been used or is another encoder's.
         """
+        if not isinstance(tape, Tape) or tape.loan.store is not self._store:
+            raise ParameterError("the tape is not of a forward, with keep, of this encoder")
         if tape.stack is None:
             raise ParameterError("this tape has been used by a backward before: call forward again")
         ids, offsets, segments = tape.batch

@@ -71,9 +71,15 @@ class ScalarMix:
         tape : of ``forward``; dy : (N, D), the gradient of y.
         inputs : whether to give dx (L + 1, N, D) too; a frozen model wants none, and dx is None.
 
-        With d_l = <dy, h_l>, d gamma = sum_l s_l d_l and d score_l = gamma s_l (d_l - sum_k s_k d_k).
+        With d_l = <dy, h_l>, d gamma = sum_l s_l d_l and d score_l = gamma s_l (d_l - sum_k s_k d_k). Raises
+        ParameterError where the shapes do not fit.
         """
         weights, grads = self.weights, self.params.like()
+        if np.shape(tape) != (len(weights), *np.shape(dy)):
+            raise ParameterError(
+                f"dy has shape {np.shape(dy)}, and the tape is of states {np.shape(tape)}: they should be of "
+                f"{len(weights)} layers of dy's shape"
+            )
         products = np.array([np.vdot(dy, layer) for layer in tape], np.float64)
         mean = weights @ products
         grads["gamma"][:] = mean

@@ -232,8 +232,10 @@ class Recurrent:
         dx : (T, B, I)
         grads : Params of the same names as ``params``
 
-        Raises ParameterError for shapes that do not fit, and for a tape that has been used.
+        Raises ParameterError for shapes that do not fit, and for a tape that has been used or is another layer's.
         """
+        if not isinstance(tape, Tape) or tape.free is not self._free:
+            raise ParameterError("the tape is not of a forward of this layer")
         steps, batch, _ = tape.shape
         if tape.used:
             raise ParameterError("this tape has been used by a backward before: call forward again")
