@@ -1,5 +1,6 @@
 """Corpus: text from anywhere as flat ids, tokenised once."""
 
+import copy
 import logging
 import os
 import time
@@ -12,6 +13,7 @@ from .errors import CorpusError, ParameterError
 from .items import Reader
 from .vocab import Vocab
 
+LONGEST, WHOLE = 1000, 1 << 20  # bytes of a word; where it will be cut into pieces
 SHARE = 1 << 16  # bytes of files for which another thread is worth its start
 
 _ENCODING = (
@@ -66,7 +68,8 @@ class Corpus:
         settings. Without it a large corpus (over 32 million tokens) uses a nameless temporary file.
     errors : "replace" what is not UTF-8, and NUL after the first 64 KB (earlier it marks a binary file, which is
         refused), by U+FFFD and report how often, or "strict": CorpusError with the offset.
-    max_word_bytes : longer words are left out and counted.
+    max_word_bytes : longer words are left out and counted. None is 1000, but 2^20 for models that cut words into pieces
+        or need every sentence.
     threads : None for every CPU.
     column : of a dataset with several columns.
 
@@ -85,10 +88,11 @@ class Corpus:
         lowercase=False,
         cache_dir=None,
         errors="replace",
-        max_word_bytes=1000,
+        max_word_bytes=None,
         threads=None,
         column=None,
     ):
+        self._whole, max_word_bytes = max_word_bytes is not None, LONGEST if max_word_bytes is None else max_word_bytes
         if errors not in ("replace", "strict"):
             raise ParameterError(f"errors={errors!r}: use 'replace' or 'strict'")
         if isinstance(max_word_bytes, bool) or not isinstance(max_word_bytes, int) or not 0 < max_word_bytes < 1 << 30:
@@ -107,9 +111,23 @@ class Corpus:
         >>> Corpus.of(Encoded(Vocab(["a"], [2]), np.int32([0, 0]), np.int64([0, 2])), "numbers")
         Corpus(numbers)
         """
-        corpus = cls([])
+        corpus = cls([], max_word_bytes=WHOLE)
         corpus.source.name, corpus._encoded = name, encoded
         return corpus
+
+    def whole(self):
+        """The same text with words of up to 2^20 bytes; itself, if it has a limit of its own or no longer word, or if it
+        has been read and cannot be read again."""
+        if self._whole is True or (self._encoded is not None and not self._rereadable()):
+            return self
+        if not self._whole:
+            self._whole = copy.copy(self)
+            self._whole.max_word_bytes, self._whole._whole, self._whole._encoded = WHOLE, True, None
+        return self._whole
+
+    def _rereadable(self):
+        files = self._files()
+        return self._encoded.dropped and all(file.regular for file in files) and not getattr(self.source, "one_shot", 0)
 
     @property
     def tokenizer(self):

@@ -88,7 +88,7 @@ class Pieces:
         """
         if isinstance(size, bool) or not hasattr(size, "__index__") or size <= len(SPECIAL):
             raise ParameterError(f"size={size!r}: give a whole number of at least {len(SPECIAL) + 1}")
-        corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus)
+        corpus = (corpus if isinstance(corpus, Corpus) else Corpus(corpus)).whole()
         tokenizers, encoded = _package(), corpus.encode()
         blank = cls.of_vocab(SPECIAL.values(), lowercase=lowercase).tokenizer
         alphabet, inner = _characters(blank, encoded.vocab, size)

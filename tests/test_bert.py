@@ -384,3 +384,11 @@ def test_gradients(dropout):
                 ends.append(loss())
             params.flat[place] = kept
             assert abs((ends[0] - ends[1]) / 2e-5 - grads[place]) < 1e-6, name
+
+
+def test_long_lines_of_chinese_are_learnt(caplog):
+    """Words are cut into characters, so there is none too long."""
+    text = fe.Corpus(["字" * 400 + "猫", "a b"] * 9)
+    found = model(held_out=0.0, epochs=1).fit(text, verbose=0)
+    assert {"字", "猫"} <= set(found.pieces.tokens) and "left out" not in caplog.text
+    assert len(found.embed(text)) == 18 and found.judge(fe.Corpus(["字" * 2000]))[0] > 0

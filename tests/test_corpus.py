@@ -95,6 +95,22 @@ def test_over_long_words_are_dropped_and_counted(tmp_path, caplog):
     assert len(fe.Corpus(path, max_word_bytes=20_000_000).encode().vocab) == 6
 
 
+def test_the_whole_of_a_corpus_has_longer_words(tmp_path):
+    path, words = tmp_path / "long.txt", ["a", "b", "x" * 5000]
+    path.write_text("\n".join(words))
+    for text in (path, words):
+        read, unread = fe.Corpus(text), fe.Corpus(text)
+        assert read.encode().dropped == 1
+        assert read.whole().encode().vocab.words == unread.whole().encode().vocab.words == words
+        assert unread.whole() is unread.whole() is unread.whole().whole() and unread.encode().dropped == 1
+    once = fe.Corpus(word for word in words)
+    assert once.encode().dropped == 1 and once.whole() is once, "what was read once cannot be read again"
+    assert fe.Corpus(word for word in words).whole().encode().vocab.words == words
+    limited, short = fe.Corpus(path, max_word_bytes=1000), fe.Corpus(words[:2])
+    short.encode()
+    assert limited.whole() is limited and short.whole() is short
+
+
 def test_empty_corpora_name_the_file(tmp_path):
     (tmp_path / "empty").write_bytes(b" \n \n")
     with pytest.raises(CorpusError, match="empty holds no words: an empty corpus"):

@@ -158,6 +158,7 @@ def fit(cls, values):
     sources = (*corpus_settings.pop("corpus"), *(settings["input_files"] or ()))
     check_apart(sources, targets)
     corpus = open_corpus(sources, threads=model.threads, **corpus_settings)
+    corpus = model.corpus(corpus) if hasattr(model, "corpus") else corpus
     extra = _extra(cls, settings)
     quiet = settings["quiet"] or settings["verbose"] == 0
     logging.getLogger("fastembed").setLevel(logging.WARNING if quiet else logging.INFO)

@@ -130,7 +130,7 @@ class BERT(PiecedModel, Trained):
         if resume and pieces and self.pieces and pieces.tokens != self.pieces.tokens:
             raise ParameterError(f"pieces={pieces!r}: the model goes on with its own, which are others")
         callbacks, checkpoint = Callbacks(callbacks), Checkpoint(checkpoint, every)
-        corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)
+        corpus = self.corpus(corpus)
         mark = fingerprint(corpus.encode())
         return self._train(
             lambda: self._begin(corpus, pieces, mark, resume),
@@ -139,6 +139,10 @@ class BERT(PiecedModel, Trained):
             resume,
             checkpoint,
         )
+
+    def corpus(self, source):
+        """A Corpus as this model reads it, with words of any length, as they are cut; ``source`` as Corpus takes it."""
+        return (source if isinstance(source, Corpus) else Corpus(source, threads=self.threads)).whole()
 
     def judge(self, corpus, seed=1):
         """How well hidden pieces of another text are found: (mean loss, share of them that are the most probable).
@@ -150,8 +154,7 @@ class BERT(PiecedModel, Trained):
         self._fitted(self.pieces)
         self._check_head()
         self.parameters["seed"].check("seed", seed)
-        corpus = corpus if isinstance(corpus, Corpus) else Corpus(corpus, threads=self.threads)
-        trainer = MaskedTrainer(self, *piece_ids(self.pieces, corpus.encode()))
+        trainer = MaskedTrainer(self, *piece_ids(self.pieces, self.corpus(corpus).encode()))
         return trainer.judged(trainer.numbers, (int(seed),))
 
     def _begin(self, corpus, pieces, mark, resume):

@@ -118,7 +118,7 @@ class WordWindows:
 def each_sentence(sentences):
     """The sentences of an iterable of them or of a Corpus, as a list; ParameterError for anything else."""
     if isinstance(sentences, Corpus):
-        encoded = sentences.encode()
+        encoded = sentences.whole().encode()
         words = encoded.vocab.words
         bounds = zip(encoded.offsets[:-1].tolist(), encoded.offsets[1:].tolist(), strict=True)
         return [[words[k] for k in encoded.ids[first:last].tolist()] for first, last in bounds]
