@@ -116,8 +116,8 @@ class Corpus:
         return corpus
 
     def whole(self):
-        """The same text with words of up to 2^20 bytes; itself, if it has a limit of its own or no longer word, or if it
-        has been read and cannot be read again."""
+        """The same text with words of up to 2^20 bytes; itself, if it has a limit of its own or no longer word, or if
+        it has been read and cannot be read again."""
         if self._whole is True or (self._encoded is not None and not self._rereadable()):
             return self
         if not self._whole:

@@ -252,6 +252,23 @@ def test_vocabulary_grows_and_old_vectors_stay():
         np.testing.assert_allclose(trained.wv[word], vector, atol=1e-6)
 
 
+@pytest.mark.parametrize("hs", [False, True])
+def test_a_vocabulary_grows_up_to_max_vocab(hs):
+    """No word goes, and of the new ones the most frequent come first."""
+    how = {"hs": True, "negative": 0} if hs else {}
+    trained = model(max_vocab=len(WORDS) + 1, sample=0, **how).fit(TEXT, verbose=0)
+    old = set(trained.vocab.words)
+    room = trained.max_vocab - len(old)
+    more = ["w1 third second first", "w2 second first", "w3 first"] * 10
+    trained.fit(more, resume=True, verbose=0)
+    assert set(trained.vocab.words) - old == set(["first", "second", "third"][:room])
+    assert old < set(trained.vocab.words) and room == 1
+    before = trained.vocab.counts[trained.vocab["w3"]]
+    trained.fit(["new words w3 w1"] * 10, resume=True, verbose=0)
+    assert len(trained.vocab) == trained.max_vocab and np.isfinite(trained.wv.vectors).all()
+    assert trained.vocab.counts[trained.vocab["w3"]] == before + (0 if hs else 10)
+
+
 def test_overflow_is_an_error_and_the_old_model_stays():
     huge = model(lr=1e30)
     with pytest.raises(TrainingError, match="lr"):

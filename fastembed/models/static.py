@@ -24,13 +24,18 @@ def check_vocab(types, vocab, min_count):
         )
 
 
-def merged(vocab, more):
-    """The Vocab with the words of both, counts summed, and where each word of ``vocab``, then each new one, goes."""
+def merged(vocab, more, most=None):
+    """The Vocab with the words of both, counts summed, and where each word of ``vocab``, then each new one, goes.
+
+    most : how many words there may be in all; no word of ``vocab`` goes.
+    """
     new = [word for word in more.words if word not in vocab.index]
+    new = new if most is None else new[: max(0, most - len(vocab))]
     words = vocab.words + new
     counts = np.concatenate([vocab.counts, np.zeros(len(new), np.int64)])
     index = vocab.index | {word: len(vocab) + i for i, word in enumerate(new)}
-    np.add.at(counts, [index[word] for word in more.words], more.counts)
+    kept = [k for k, word in enumerate(more.words) if word in index]
+    np.add.at(counts, [index[more.words[k]] for k in kept], more.counts[kept])
     order = sorted(range(len(words)), key=lambda i: (-counts[i], words[i].encode("utf-8", "replace")))
     return Vocab([words[i] for i in order], counts[order]), np.argsort(order)
 

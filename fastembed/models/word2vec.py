@@ -180,10 +180,10 @@ class Word2Vec(Trained):
 
     def _grown(self, vocab, inputs, outputs, more):
         """Vocabulary and copies of the rows with the words of another vocabulary added, counts summed."""
-        if self.hs and all(word in vocab.index for word in more.words):
-            return vocab, inputs.copy(), outputs.copy()
-        result, place = merged(vocab, more)
+        result, place = merged(vocab, more, self.max_vocab)
         new = len(result) - len(vocab)
+        if self.hs and not new:
+            return vocab, inputs.copy(), outputs.copy()
         grown = [memory.zeros((len(result), inputs.shape[1])) for _ in range(2)]
         grown[0][place[: len(vocab)]], grown[0][place[len(vocab) :]] = inputs, self._new_rows(new, len(vocab))
         if self.hs:
