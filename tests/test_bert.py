@@ -392,3 +392,14 @@ def test_long_lines_of_chinese_are_learnt(caplog):
     found = model(held_out=0.0, epochs=1).fit(text, verbose=0)
     assert {"字", "猫"} <= set(found.pieces.tokens) and "left out" not in caplog.text
     assert len(found.embed(text)) == 18 and found.judge(fe.Corpus(["字" * 2000]))[0] > 0
+
+
+def test_the_pooler_is_asked_where_there_is_one(loaded):
+    with pytest.raises(ParameterError, match='pool="pooler", layers=0: it takes the last layer'):
+        loaded.embed(TEXT, 0, pool="pooler")
+    without = model(epochs=1).fit(TEXT, verbose=0)
+    with pytest.raises(ParameterError, match="a model with a pooler"):
+        without.embed(TEXT, pool="pooler")
+    pooled = model(epochs=1, next_sentence=True).fit(TEXT, verbose=0).embed(TEXT[:3], pool="pooler", normalize=True)
+    assert pooled.shape == (3, 16)
+    np.testing.assert_allclose(np.linalg.norm(pooled, axis=1), 1, rtol=1e-5)

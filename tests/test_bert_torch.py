@@ -64,6 +64,7 @@ def test_every_layer_the_pooler_and_the_heads(tmp_path, activation):
         assert close(bert.network.scores(states[-1]), found.prediction_logits[0])
         pooled = bert.network.pooled(states[-1], np.int64([0, states.shape[1]]))
         assert close(pooled, model.bert(inputs(bert, text)).pooler_output)
+        assert close(bert.embed([text], pool="pooler"), model.bert(inputs(bert, text)).pooler_output)
         assert close(pooled @ bert.params["next"] + bert.params["next.bias"], found.seq_relationship_logits)
 
 

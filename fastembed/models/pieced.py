@@ -41,7 +41,8 @@ class PiecedModel(ContextualModel):
         layers : "all" gives every layer, "mix" their average, a fe.nn.ScalarMix its mix, a number one layer: 0 is the
             embeddings, -1 the last layer. None is "all", with ``pool`` the last.
         pool : "mean" of all tokens, [CLS] and [SEP] too, as sentence-transformers has it, or "cls", the vector of
-            [CLS]; None keeps them apart.
+            [CLS], or "pooler", what the pooler of next-sentence prediction makes of that in the last layer,
+            tanh(x W + b), transformers' pooler_output; None keeps them apart.
         align : "pieces", or "words": the mean of each word's pieces. Words are those of a list, or what white space
             parts in a str.
         special_tokens : give the vectors of [CLS] and [SEP] too, first and last.
@@ -51,8 +52,12 @@ class PiecedModel(ContextualModel):
         (S, L + 1, D) or (S, D). Sentences of more than `max_length` tokens are cut off there, with a warning; words
         that were cut off are zeros.
         """
-        if pool not in (None, "mean", "cls") or align not in ("pieces", "words"):
-            raise ParameterError(f'pool={pool!r}, align={align!r}: give "mean", "cls" or None; "pieces" or "words"')
+        if pool not in (None, "mean", "cls", "pooler") or align not in ("pieces", "words"):
+            raise ParameterError(
+                f'pool={pool!r}, align={align!r}: give "mean", "cls", "pooler" or None; "pieces" or "words"'
+            )
+        if pool == "pooler":
+            return self._through_pooler(sentences, layers, normalize)
         layers = ("all" if pool is None else -1) if layers is None else layers
         pick, words = picker(layers, self.depth), align == "words" and pool is None
         rows = self._rows(each_sentence(sentences), words)
@@ -67,6 +72,17 @@ class PiecedModel(ContextualModel):
             return found
         shape = (0, self.depth, self.width) if layers == "all" else (0, self.width)
         return np.stack([vectors[..., 0, :] for vectors in found]) if found else np.empty(shape, np.float32)
+
+    def _through_pooler(self, sentences, layers, normalize):
+        """``embed`` with pool="pooler"."""
+        if "pooler" not in self._fitted(self.params) or layers not in (None, -1):
+            raise ParameterError(
+                f'pool="pooler", layers={layers!r}: it takes the last layer, and a model with a pooler, which '
+                "next_sentence=True trains"
+            )
+        first = self.embed(sentences, -1, pool="cls")
+        pooled = self.network.pooled(first, np.arange(len(first) + 1))
+        return normed(pooled) if normalize else pooled
 
     def word_states(self, sentences):
         """All layers, one row for each word of the lists of words that the sentences are."""
