@@ -23,7 +23,8 @@ typedef struct fe_step {
     float **outputs;    /* n_outputs rows (width,), updated */
     const float *signs; /* (n_outputs, n_inputs): -0.0 where the label is 1, 0.0 where it is 0; FE_PAD more are read */
     int n_inputs, n_outputs;
-    int width;        /* floats of a row that may differ from zero, a multiple of the table's lanes */
+    int dim;          /* floats of a row that may differ from zero ... */
+    int width;        /* ... and with padding, a multiple of the table's lanes */
     float *scratch;   /* FE_STEP_SCRATCH(n_inputs, n_outputs, width) floats */
     float **copies;   /* room for n_outputs pointers */
     float **upcoming; /* n_upcoming rows that will be needed soon: fetched into the cache on the way */

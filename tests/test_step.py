@@ -17,9 +17,10 @@ def rows(random, count, dim, scale=0.5):
 SHAPES = [(1, 1), (1, 6), (2, 6), (3, 5), (4, 6), (5, 7), (7, 6), (10, 6), (10, 13), (9, 18), (40, 21), (3, 2), (6, 4)]
 
 
-@pytest.mark.parametrize("dim", [1, 16, 100, 304])
+@pytest.mark.parametrize("dim", [1, 8, 9, 16, 40, 56, 100, 304])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_step_equals_numpy(isa, shape, dim):
+    """Rows of up to 8 numbers more than whole registers of 16 end in half of one."""
     n_inputs, n_outputs = shape
     random = np.random.default_rng(n_inputs * 100 + n_outputs)
     x, w = rows(random, n_inputs + 2, dim), rows(random, n_outputs + 3, dim)
@@ -29,7 +30,7 @@ def test_step_equals_numpy(isa, shape, dim):
         x[input_rows].astype(float), w[output_rows].astype(float), labels.astype(float), 0.3
     )
     untouched = np.delete(x, input_rows, 0).copy(), np.delete(w, output_rows, 0).copy()
-    got = probe.Step(x, w, labels, 0.3, input_rows, output_rows).run()
+    got = probe.Step(x, w, labels, 0.3, input_rows, output_rows, dim).run()
     assert got == pytest.approx(loss, rel=2e-6)
     np.testing.assert_allclose(x[input_rows], new_x, rtol=0, atol=3e-6)
     np.testing.assert_allclose(w[output_rows], new_w, rtol=0, atol=3e-6)

@@ -74,7 +74,7 @@ def step(dim, negative=5, window=5, times=20_000):
     for reach in range(1, window + 1):
         inputs = memory.zeros((2 * reach, simd.padded(dim)))
         inputs[:, :dim] = random.uniform(-0.5, 0.5, (2 * reach, dim))
-        one = probe.Step(inputs, outputs, labels, 1e-6, np.arange(2 * reach), np.arange(1 + negative))
+        one = probe.Step(inputs, outputs, labels, 1e-6, np.arange(2 * reach), np.arange(1 + negative), dim)
         flops = 6.0 * dim * 2 * reach * (1 + negative) * times
         work += flops
         seconds += min(flops / rate(lambda one=one, flops=flops: one.run(times) * 0 + flops) for _ in range(3)) / 1e9

@@ -354,7 +354,8 @@ cdef class Trainer:
         plan.lr, plan.min_lr, plan.position, plan.horizon = schedule
         scratch.pair = scratch.row[0] = &pair[0]
         scratch.signs, scratch.rows, scratch.hashes = &signs[0], &rows[0], &hashes[0]
-        scratch.step.inputs, scratch.step.n_inputs, scratch.step.width = scratch.row, 1, plan.width
+        scratch.step.inputs, scratch.step.n_inputs = scratch.row, 1
+        scratch.step.width = scratch.step.dim = plan.width
         scratch.step.outputs, scratch.step.n_outputs = <float **>&outputs[0], self.longest
         scratch.step.signs, scratch.step.scratch = &signs[0], &scores[0]
         scratch.step.copies, scratch.step.upcoming, scratch.step.n_upcoming = NULL, NULL, 0  # one input: no copies

@@ -19,12 +19,13 @@ cdef class Step:
     labels : uint8 (O,), 0 or 1
     lr : learning rate
     input_rows, output_rows : which rows take part, int64; a row may come twice.
+    dim : numbers of a row, behind which it is zero; None means D'.
     """
     cdef fe_step c
     cdef object held
 
     def __init__(self, float[:, ::1] inputs, float[:, ::1] outputs, const uint8_t[::1] labels, float lr,
-                 const int64_t[::1] input_rows, const int64_t[::1] output_rows):
+                 const int64_t[::1] input_rows, const int64_t[::1] output_rows, dim=None):
         cdef Py_ssize_t k, width = inputs.shape[1]
         cdef int n_inputs = input_rows.shape[0], n_outputs = output_rows.shape[0]
         scratch = np.zeros(step_scratch(n_inputs, n_outputs, width), np.float32)
@@ -47,6 +48,7 @@ cdef class Step:
             self.c.outputs[k] = &outputs[output_rows[k], 0]
         self.c.signs = &signs_view[0]
         self.c.n_inputs, self.c.n_outputs, self.c.width, self.c.lr = n_inputs, n_outputs, width, lr
+        self.c.dim = width if dim is None else dim
         kernels.lay_signs(&self.c, &label_view[0], &signs_view[0])
 
     def run(self, int64_t times=1):

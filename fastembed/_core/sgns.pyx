@@ -51,7 +51,7 @@ cdef struct Plan:                 # what all workers share and none changes, but
     const int32_t *subword_rows   # ... else the rows of word v are subword_rows[subword_offsets[v] ..]
     int64_t chunk_tokens
     int32_t words
-    int stride, width             # floats from row to row, and how many of them the kernels touch
+    int stride, width, dim        # floats from row to row, how many of them the kernels touch, and of numbers
     int window, negative, longest_path
     int fresh, apart              # negatives that a centre draws; the others are of the centre `apart` before it
     bint cbow, hierarchical, dynamic_window, mean_gradient
@@ -395,7 +395,7 @@ cdef Worker new_worker(const Plan *plan):
     c.step.outputs = <float **>worker.room(outputs + 1, np.intp)
     c.step.upcoming = <float **>worker.room(outputs + 1 + FORESEEN, np.intp)
     c.step.scratch = <float *>worker.room(step_scratch(inputs, outputs, plan.stride), np.float32)
-    c.step.width = plan.width
+    c.step.width, c.step.dim = plan.width, plan.dim
     for i in range(TOGETHER):
         c.signs[i] = -0.0
     kernels.settle(&c.loss)
@@ -443,7 +443,7 @@ cdef class Trainer:
         self.plan.text.window = settings["window"]
         self.plan.inputs, self.plan.outputs = &input_rows[0, 0], &output_rows[0, 0]
         self.plan.words, self.plan.stride = output_rows.shape[0], output_rows.shape[1]
-        self.plan.width = lanes_padded(settings["dim"])
+        self.plan.dim, self.plan.width = settings["dim"], lanes_padded(settings["dim"])
         self.plan.window, self.plan.negative = settings["window"], settings["negative"]
         self.plan.cbow, self.plan.mean_gradient = settings["cbow"], settings["mean_gradient"]
         self.plan.dynamic_window, self.plan.seed = settings["dynamic_window"], settings["seed"]

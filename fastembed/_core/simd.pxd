@@ -13,6 +13,7 @@ cdef extern from "kernels.h" nogil:
         float **copies
         int n_inputs
         int n_outputs
+        int dim
         int width
         float lr
         float **upcoming
