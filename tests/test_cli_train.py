@@ -37,6 +37,11 @@ def test_train_starts_from_vectors(folder, name, flag):
         ("fasttext text.txt -o m.fe -o m.bin --hash-count 2", 2, "m.bin: fastText's format has no --hash-count"),
         ("skipgram text.txt -o m.floret", 2, "m.floret: the name must end in"),
         (
+            "ngram text.txt -o M.ARPA --smoothing mle",
+            2,
+            "M.ARPA: an ARPA file cannot hold --smoothing mle",
+        ),
+        (
             "ngram text.txt -o m.arpa.gz --smoothing laplace",
             2,
             "m.arpa.gz: an ARPA file cannot hold --smoothing laplace",

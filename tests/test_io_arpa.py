@@ -10,6 +10,7 @@ import pytest
 import fastembed as fe
 from fastembed.errors import FormatError, ParameterError
 from fastembed.io import arpa
+from fastembed.models import ngram
 
 GOOD = """\\data\\
 ngram 1=5
@@ -237,6 +238,18 @@ def test_no_vectors_to_save_as_arpa(tmp_path):
 
 
 def test_impossible_probabilities(tmp_path):
-    model = fe.NGramLM(order=2, smoothing="mle").fit(["a b"] * 3, verbose=0)
-    model.save(tmp_path / "m.arpa")
+    model = fe.NGramLM(order=2, smoothing="mle").fit(["a b", "b a"], verbose=0)
+    for save in (model.save, lambda path: fe.io.save(model, path)):
+        with pytest.raises(ParameterError, match="probability 0, which an ARPA file cannot hold"):
+            save(tmp_path / "m.arpa")
+    assert not list(tmp_path.iterdir())
+    grams = ngram.Grams(model.vocab, model._model.counts, model._model.blocks)
+    arpa.write(grams, tmp_path / "m.arpa")
     assert "-99\t<unk>" in (tmp_path / "m.arpa").read_text()
+
+
+def test_words_alone_without_zeros_are_written_exactly(tmp_path):
+    model = fe.NGramLM(order=1, smoothing="mle", min_count=2).fit(["a b a c"], verbose=0)
+    model.save(tmp_path / "m.arpa")
+    for word in ("a", "c", "</s>"):
+        assert fe.load(tmp_path / "m.arpa").logprob(word) == pytest.approx(model.logprob(word), rel=1e-6)

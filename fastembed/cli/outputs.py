@@ -24,7 +24,7 @@ FORMATS = {  # ending -> what is written
 
 LANGUAGE_FORMATS = {
     ".fe": "the whole model, memory-mapped on load",
-    ".arpa": "n-grams for other programs (not with laplace, lidstone)",
+    ".arpa": "n-grams for other programs (not with laplace, lidstone, mle)",
     ".arpa.gz": "the same, packed",
 }
 COMPRESSED = 10_000_000  # entries of a matrix from which compressing it would take longer than all else

@@ -199,7 +199,7 @@ def _check_model(model, targets):
             reason = "a floret table needs --hash-count 1 to 4"
         elif path.suffix.lower() == ".bin" and hashed:
             reason = "fastText's format has no --hash-count: write .floret or .fe"
-        elif ".arpa" in path.suffixes and smoothing in ("laplace", "lidstone"):
+        elif ".arpa" in path.name.lower() and smoothing in ("laplace", "lidstone", "mle"):
             reason = f"an ARPA file cannot hold --smoothing {smoothing}: write .fe"
         if reason:
             raise click.UsageError(f"{path}: {reason}", click.get_current_context(True))

@@ -182,8 +182,8 @@ class NGramLM(LanguageModel):
     def save(self, path):
         """Write the whole state to a native file, or the n-grams to an ARPA file, by the ending: .arpa or .arpa.gz.
 
-        An ARPA file holds what other programs need to score text, and no counts. Raises ParameterError for additive
-        smoothing, which it cannot hold.
+        An ARPA file holds what other programs need to score text, and no counts. Raises ParameterError for ``laplace``,
+        ``lidstone`` and ``mle``, whose probabilities it cannot hold.
         """
         if os.fspath(path).lower().removesuffix(".gz").endswith(".arpa"):
             arpa.write(self.to_arpa(), path)
@@ -198,7 +198,17 @@ class NGramLM(LanguageModel):
                 f"smoothing={self.smoothing!r} gives unseen words the same share whatever the shorter context says, "
                 "which an ARPA file cannot hold: save it with the ending .fe"
             )
+        if self._has_zeros():
+            raise ParameterError(
+                f"smoothing={self.smoothing!r} gives words that did not follow a context the probability 0, which an "
+                "ARPA file cannot hold: save it with the ending .fe"
+            )
         return Grams(self.vocab, model.counts, model.blocks)
+
+    def _has_zeros(self):
+        """Whether the model is one of ``mle`` with probabilities of 0, whatever the parameter says by now."""
+        words = self._model.nodes[1].view(np.float32)[:-1]
+        return bool(np.isneginf(words[:, 1]).any() or np.isneginf(words[BOS, 2]))
 
     @classmethod
     def from_arpa(cls, path, contents):
