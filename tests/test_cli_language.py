@@ -1,6 +1,9 @@
 """The commands of language models."""
 
+import bz2
+import lzma
 import math
+from pathlib import Path
 
 import pytest
 from command import LINES, assert_refused, done, run
@@ -49,7 +52,11 @@ def test_generate(trained):
 
 
 def test_refusals(trained):
-    assert_refused(run("train", "ngram", "text.txt", "-o", "m.vec"), 2, "must end in one of .fe, .arpa, .arpa.gz")
+    assert_refused(
+        run("train", "ngram", "text.txt", "-o", "m.vec"),
+        2,
+        "must end in one of .fe, .arpa, .arpa.gz, .arpa.bz2, .arpa.xz",
+    )
     assert_refused(run("train", "ngram", "text.txt", "-o", "x.fe", "--order", "0"), 2, "order=0")
     assert_refused(run("train", "ngram", "text.txt", "-o", "x.fe", "--prune", "a"), 2, "0,0,1")
     assert_refused(
@@ -60,6 +67,12 @@ def test_refusals(trained):
     assert_refused(run("generate", "m.fe", "--temperature", "-1"), 2, "temperature")
     done(run("train", "svd", "text.txt", "-o", "v.fe", "--dim", "3", "-q"))
     assert_refused(run("score", "v.fe", "text.txt"), 1, "v.fe: holds SVDEmbedding, not a language model")
+
+
+def test_arpa_is_packed_as_the_ending_says(trained):
+    done(run("train", "ngram", "text.txt", "-o", "m.arpa.bz2", "-o", "m.arpa.xz", "--order", "3", "-q"))
+    assert bz2.decompress(Path("m.arpa.bz2").read_bytes()) == Path("m.arpa").read_bytes()
+    assert lzma.decompress(Path("m.arpa.xz").read_bytes()) == Path("m.arpa").read_bytes()
 
 
 def test_info(trained):

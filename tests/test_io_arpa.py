@@ -1,8 +1,10 @@
 """ARPA files: what is written is read, by us and by others; what is wrong is refused with the line."""
 
+import bz2
 import gzip
 import io
 import logging
+import lzma
 
 import numpy as np
 import pytest
@@ -156,7 +158,7 @@ def test_overwritten_anywhere(tmp_path):
             assert "m.arpa" in str(error)
 
 
-@pytest.mark.parametrize("name", ["m.arpa", "m.arpa.gz", "M.ARPA"])
+@pytest.mark.parametrize("name", ["m.arpa", "m.arpa.gz", "m.arpa.bz2", "M.ARPA.XZ"])
 def test_round_trip(model, name, tmp_path):
     model.save(tmp_path / name)
     again = fe.load(tmp_path / name)
@@ -164,8 +166,8 @@ def test_round_trip(model, name, tmp_path):
     for one, two in zip(again._model.nodes[1:], model._model.nodes[1:], strict=True):
         assert np.array_equal(one, two)
     fe.io.save(again, tmp_path / "twice.arpa")
-    plain = gzip.decompress((tmp_path / name).read_bytes()) if name.endswith("gz") else (tmp_path / name).read_bytes()
-    assert (tmp_path / "twice.arpa").read_bytes() == plain
+    unpack = {"gz": gzip.decompress, "bz2": bz2.decompress, "xz": lzma.decompress}.get(name.lower()[7:], bytes)
+    assert (tmp_path / "twice.arpa").read_bytes() == unpack((tmp_path / name).read_bytes())
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,16 @@ def test_what_is_written_is_read(model, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_model_is_saved_as_the_ending_says(model, tmp_path):
+    io.save(model, tmp_path / "a.bin")
+    model.save(tmp_path / "b.BIN")
+    assert (tmp_path / "a.bin").read_bytes() == (tmp_path / "b.BIN").read_bytes()
+    with pytest.raises(ParameterError, match=r"name must end in \.fe or \.bin; model\.wv\.save\('.*m\.vec'\) writes"):
+        model.save(tmp_path / "m.vec")
+    model.save(tmp_path / "m.fe")
+    assert len(fe.load(tmp_path / "m.fe").history) == len(model.history) == 2
+
+
 def test_a_loaded_model_trains_on(model, tmp_path):
     io.save(model, tmp_path / "m.bin")
     again = fe.load(tmp_path / "m.bin").set_params(sample=0, epochs=1)

@@ -86,6 +86,17 @@ def test_packed_files_are_unpacked(pack, format, tmp_path):
         io.load(text_file(tmp_path, packed[:-9]))
 
 
+@pytest.mark.parametrize("unpack", [gzip.decompress, bz2.decompress, lzma.decompress])
+@pytest.mark.parametrize("ending", [".txt", ".vec"])
+def test_text_is_packed_as_the_ending_says(unpack, ending, tmp_path):
+    packing = {gzip.decompress: ".gz", bz2.decompress: ".bz2", lzma.decompress: ".xz"}[unpack]
+    io.save(golden(), tmp_path / f"a{ending}")
+    io.save(golden(), tmp_path / f"a{ending}{packing}")
+    assert unpack((tmp_path / f"a{ending}{packing}").read_bytes()) == (tmp_path / f"a{ending}").read_bytes()
+    with pytest.raises(ParameterError, match="cannot tell the format"):
+        io.save(golden(), tmp_path / f"a.bin{packing}")
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("chunk", [1, 7, 100, 1000])
 def test_lines_across_chunk_borders(chunk, threads, monkeypatch, tmp_path):

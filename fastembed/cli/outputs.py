@@ -26,6 +26,8 @@ LANGUAGE_FORMATS = {
     ".fe": "the whole model, memory-mapped on load",
     ".arpa": "n-grams for other programs (not with laplace, lidstone, mle)",
     ".arpa.gz": "the same, packed",
+    ".arpa.bz2": "the same, packed smaller",
+    ".arpa.xz": "the same, packed smallest",
 }
 COMPRESSED = 10_000_000  # entries of a matrix from which compressing it would take longer than all else
 

@@ -6,12 +6,12 @@ from ..errors import FormatError, ParameterError
 from ..late import late
 from ..vectors import KeyedVectors
 from . import arpa, fasttext, floret, glove, native, projector, word2vec
-from .atomic import atomic_write
+from .atomic import PACKERS, atomic_write
 from .conllu import read_conllu
 from .rows import Options
 from .source import Source
 
-__all__ = ["EXTENSIONS", "FORMATS", "atomic_write", "load", "read_conllu", "save", "sniff"]
+__all__ = ["EXTENSIONS", "FORMATS", "atomic_write", "format_of", "load", "read_conllu", "save", "sniff"]
 
 FORMATS = {  # name -> (read(source, options) or None, write(kv, path) or None)
     "safetensors": (None, native.write_vectors),
@@ -34,6 +34,8 @@ EXTENSIONS = {
     ".tsv": "projector",
     ".arpa": "arpa",
 }
+_TEXTS = (".txt", ".vec", ".floret", ".arpa")  # may be packed
+_WHOLE = {"safetensors": "to_native", "fasttext": "to_fasttext", "arpa": "to_arpa"}  # hold models that have the method
 _FOREIGN = {  # first bytes -> what to say
     b"PK\x03\x04": "a zip archive: unpack it first",
     b"\x28\xb5\x2f\xfd": "a zstd archive: unpack it first",
@@ -123,14 +125,13 @@ def save(obj, path, format=None):
     Parameters
     ----------
     obj : KeyedVectors, or a model: the native format holds all of it, the others its vectors.
-    path : the file; it is replaced as a whole, and stays as it was if anything fails.
+    path : the file; it is replaced as a whole, and stays as it was if anything fails. Text is packed if the name ends
+        with .gz, .bz2 or .xz.
     format : a name of FORMATS; None takes it from the extension (EXTENSIONS; .bin with n-grams is fastText's).
 
     Raises ParameterError for an unknown format, no vectors or words that it cannot hold, OSError if writing fails.
     """
-    extension = os.path.splitext(os.fspath(path).lower().removesuffix(".gz"))[1]
-    subwords = hasattr(obj, "to_fasttext") or getattr(obj, "subwords", None) is not None
-    format = format or ("fasttext" if subwords and extension == ".bin" else EXTENSIONS.get(extension))
+    format = format or format_of(obj, path)
     if format is not None and format not in FORMATS:
         raise ParameterError(f"format={format!r}: give one of {_names(1)}")
     if format is None:
@@ -141,11 +142,8 @@ def save(obj, path, format=None):
             tensors, meta = late("fastembed.models", "to_native")(obj)
             native.write(path, tensors, meta)
             return
-        if format == "fasttext" and subwords:
-            fasttext.write(obj, path)
-            return
-        if format == "arpa" and hasattr(obj, "to_arpa"):
-            arpa.write(obj.to_arpa(), path)
+        if holds(format, obj):
+            arpa.write(obj.to_arpa(), path) if format == "arpa" else fasttext.write(obj, path)
             return
         if not hasattr(type(obj), "wv"):
             raise ParameterError(f"{type(obj).__name__} has no word vectors: save it with the ending .fe")
@@ -155,6 +153,35 @@ def save(obj, path, format=None):
     if not len(obj) and format != "floret":  # which holds n-grams and no words
         raise ParameterError(f"there are no vectors to save to {os.fspath(path)!r}")
     FORMATS[format][1](obj, path)
+
+
+def format_of(obj, path):
+    """The name of the format in which ``save`` writes to a file of this name; None if its ending says none."""
+    stem, extension = os.path.splitext(os.fspath(path).lower())
+    if extension in PACKERS and stem.endswith(_TEXTS):
+        extension = os.path.splitext(stem)[1]
+    subwords = hasattr(obj, "to_fasttext") or getattr(obj, "subwords", None) is not None
+    return "fasttext" if subwords and extension == ".bin" else EXTENSIONS.get(extension)
+
+
+def holds(format, model):
+    """Whether files of a format hold a model, and not only its vectors."""
+    return hasattr(model, _WHOLE.get(format, "no such method"))
+
+
+def save_whole(model, path):
+    """Write a model as the ending says, if such a file holds all of it; the native format if it says nothing.
+
+    Raises ParameterError for the endings of other formats.
+    """
+    format = format_of(model, path) or "safetensors"
+    if holds(format, model):
+        save(model, path, format)
+        return
+    kind, name = type(model).__name__, os.fspath(path)
+    endings = " or ".join(e for e in (".fe", ".bin", ".arpa") if holds(format_of(model, f"m{e}"), model))
+    hint = f"; model.wv.save({name!r}) writes its vectors" if FORMATS[format][1] and hasattr(type(model), "wv") else ""
+    raise ParameterError(f"{name}: {kind}.save writes the whole model, so the name must end in {endings}{hint}")
 
 
 def _names(column):

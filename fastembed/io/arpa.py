@@ -1,12 +1,10 @@
-"""ARPA files of back-off n-gram models, as SRILM, KenLM and others write and read them; .gz too.
+"""ARPA files of back-off n-gram models, as SRILM, KenLM and others write and read them; .gz, .bz2, .xz too.
 
 A header says how many n-grams of each order follow; a line is log10 of the probability, the words, and log10 of the
 weight of shorter contexts, if that is not 1.
 """
 
-import gzip
 import locale
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ from .._core import arpa, textvec
 from .._core.encode import WordMap
 from .._core.job import Job
 from ..errors import FormatError, ParameterError
-from .atomic import atomic_write
+from .atomic import packed_write
 from .rows import CHUNK_BYTES, invalid_utf8, repeats
 
 MAGIC = b"\\data\\"
@@ -211,7 +209,7 @@ def _words(source, places, line):
 
 
 def write(grams, path):
-    """Write a back-off model, packed if the name ends with .gz.
+    """Write a back-off model, packed if the name ends with .gz, .bz2 or .xz.
 
     Parameters
     ----------
@@ -225,12 +223,8 @@ def write(grams, path):
     if len(blanks):
         word = grams.vocab.words[int(np.searchsorted(offsets, blanks[0], "right")) - 1]
         raise ParameterError(f"the word {word!r} has a blank inside, which an ARPA file cannot hold")
-    with atomic_write(path) as file:
-        if os.fspath(path).lower().endswith(".gz"):
-            with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-                _write(grams, packed, blob, offsets)
-        else:
-            _write(grams, file, blob, offsets)
+    with packed_write(path) as file:
+        _write(grams, file, blob, offsets)
 
 
 def _write(grams, file, blob, offsets):

@@ -1,5 +1,8 @@
 """atomic_write(): a file is replaced as a whole or not at all; sweep(): what killed processes left of that."""
 
+import bz2
+import gzip
+import lzma
 import os
 import re
 import secrets
@@ -12,6 +15,11 @@ try:
 except ImportError:  # Windows has no such locks: nothing is swept there
     fcntl = None
 
+PACKERS = {  # ending -> what packs the bytes of an open file; their times are no part of a file
+    ".gz": lambda file: gzip.GzipFile("", "wb", 6, file, mtime=0),
+    ".bz2": lambda file: bz2.BZ2File(file, "wb"),
+    ".xz": lambda file: lzma.LZMAFile(file, "wb"),  # noqa: SIM115 (packed_write closes it)
+}
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 _YOUNG = 60  # seconds in which a temporary file may not be locked yet, or no more because it is being renamed
 
@@ -59,6 +67,18 @@ def atomic_write(path, mode="wb"):
         if error.errno is not None and (error.filename is None or error.filename.endswith(".tmp")):
             error.filename = path  # a failed write() names no file
         raise
+
+
+@contextmanager
+def packed_write(path):
+    """As atomic_write for bytes, which are packed if the name ends with one of PACKERS."""
+    pack = PACKERS.get(os.path.splitext(os.fspath(path).lower())[1])
+    with atomic_write(path) as file:
+        if pack is None:
+            yield file
+        else:
+            with pack(file) as packed:
+                yield packed
 
 
 def sweep(folder):

@@ -9,7 +9,7 @@ from ..errors import FormatError, ParameterError
 from ..subwords import NGrams, Subwords
 from ..vectors import KeyedVectors
 from ..vocab import Vocab
-from .atomic import atomic_write
+from .atomic import packed_write
 from .rows import check_finite, read_text, write_text
 
 SEED = 2166136261
@@ -56,7 +56,7 @@ def write(kv, path):
     ngrams = kv.subwords.ngrams
     rows = KeyedVectors(Vocab([str(row) for row in range(ngrams.bucket)]), kv.subwords.in_order(0, ngrams.bucket))
     check_finite(rows)
-    with atomic_write(path) as file:
+    with packed_write(path) as file:
         numbers = ngrams.bucket, kv.vector_size, ngrams.minn, ngrams.maxn, ngrams.hash_count, SEED
         file.write((" ".join(map(str, numbers)) + " < >\n").encode())
         write_text(rows, file)

@@ -4,7 +4,7 @@ from collections import Counter
 
 from .._core import textvec
 from ..errors import FormatError
-from .atomic import atomic_write
+from .atomic import packed_write
 from .rows import check_finite, check_words, read_text, write_text
 
 _SAMPLE_LINES = 64
@@ -41,5 +41,5 @@ def write(kv, path):
     """Write the format; ParameterError for words that it cannot hold, before the file is touched."""
     check_words(kv, b"\n", "glove", trim=True)
     check_finite(kv)
-    with atomic_write(path) as file:
+    with packed_write(path) as file:
         write_text(kv, file)

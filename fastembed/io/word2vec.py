@@ -6,7 +6,7 @@ import numpy as np
 
 from .._core import textvec
 from ..errors import FormatError
-from .atomic import atomic_write
+from .atomic import atomic_write, packed_write
 from .rows import check_finite, check_room, check_words, keyed, read_text, write_text
 
 _BATCH_ROWS = 4096
@@ -78,7 +78,7 @@ def write(kv, path, format="word2vec"):
     """Write the text format; ParameterError for words with blanks, before the file is touched."""
     check_words(kv, b" \t\r\n", format)
     check_finite(kv)
-    with atomic_write(path) as file:
+    with packed_write(path) as file:
         file.write(f"{len(kv)} {kv.vector_size}\n".encode())
         write_text(kv, file)
 

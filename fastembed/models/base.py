@@ -4,7 +4,7 @@ import inspect
 import json
 
 from ..errors import NotFittedError, ParameterError
-from ..io import native
+from ..io import save_whole
 from .parameters import Parameter
 
 
@@ -61,9 +61,9 @@ class Estimator:
         """Write the whole state to a native file, so that training can go on; ``fe.load`` reads it.
 
         The file is replaced when the new one is complete, and not before. Vectors alone, in the formats of other
-        programs, are written by ``model.wv.save``.
+        programs, are written by ``model.wv.save``: ParameterError for a name with an ending of these, such as .txt.
         """
-        native.write(path, *self.to_native())
+        save_whole(self, path)
 
     def __sklearn_is_fitted__(self):
         """Whether results may be asked for, as scikit-learn's pipelines want to know: is there what a new one lacks?"""

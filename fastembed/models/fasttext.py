@@ -182,6 +182,15 @@ class FastText(Word2Vec):
         model._wv = KeyedVectors(model.vocab, vectors, subwords)
         return model
 
+    def save(self, path):
+        """Write the whole state to a native file, or, if the name ends with .bin, the model as fastText has it.
+
+        A .bin keeps the words with their counts, the matrices of both sides and fastText's parameters, so that training
+        can go on; not the history, the seed, the learning rate, how the text was read and what else fastText lacks.
+        Raises ParameterError for a .bin of a model with hash_count, and for the ending of another format.
+        """
+        super().save(path)
+
     def to_fasttext(self):
         """The contents of a fastText .bin (fastembed.io.fasttext)."""
         self._fitted(self.vocab)

@@ -1,6 +1,5 @@
 """NGramLM: the next word from the words before it, counted (Shannon 1948; Kneser and Ney 1995)."""
 
-import os
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,7 +8,7 @@ import numpy as np
 
 from .. import _version, parallel
 from ..errors import CorpusError, FormatError, ParameterError
-from ..io import arpa, native
+from ..io import native
 from ..vocab import Vocab
 from .assembly import Assembly
 from .backoff import Backoff
@@ -180,15 +179,13 @@ class NGramLM(LanguageModel):
     # -- files
 
     def save(self, path):
-        """Write the whole state to a native file, or the n-grams to an ARPA file, by the ending: .arpa or .arpa.gz.
+        """Write the whole state to a native file, or the n-grams to an ARPA file, by the ending: .arpa, also packed as
+        .arpa.gz, .arpa.bz2 or .arpa.xz.
 
         An ARPA file holds what other programs need to score text, and no counts. Raises ParameterError for ``laplace``,
-        ``lidstone`` and ``mle``, whose probabilities it cannot hold.
+        ``lidstone`` and ``mle``, whose probabilities it cannot hold, and for the ending of another format.
         """
-        if os.fspath(path).lower().removesuffix(".gz").endswith(".arpa"):
-            arpa.write(self.to_arpa(), path)
-        else:
-            super().save(path)
+        super().save(path)
 
     def to_arpa(self):
         """What fastembed.io.arpa.write takes."""

@@ -183,6 +183,16 @@ def test_silent(small, text, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("name", ["m.txt", "m.bin", "m.vec", "m.floret", "m.tsv", "m.arpa", "m.txt.gz", "m.arpa.xz"])
+def test_a_whole_model_is_not_saved_under_the_name_of_another_format(small, text, name, tmp_path):
+    small.fit(*text)
+    if fe.io.holds(fe.io.format_of(small, name), small):
+        pytest.skip("such a file holds this model")
+    with pytest.raises(ParameterError, match=rf"{name}: {type(small).__name__}\.save writes the whole model.*\.fe"):
+        small.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_vectors_is_said(small, text, tmp_path):
     if hasattr(type(small), "wv"):
         pytest.skip("this one has vectors")
