@@ -49,7 +49,7 @@ _MODULES = {  # public submodule -> where it lives
     "evaluate": ".evaluate",
     "report": ".report",
     "models": ".models",
-    "callbacks": ".models.callbacks",
+    "callbacks": ".callbacks",
     "nn": ".nn",
     "sample": ".sample",
 }

@@ -22,7 +22,7 @@ LAYERS = (  # lowest first; a layer may import the layers below it, and its own 
     ("io",),
     ("nn",),
     ("models",),
-    ("evaluate",),
+    ("evaluate", "callbacks"),
     ("report",),
     ("cli",),
     ("__main__",),

@@ -1,5 +1,6 @@
 """The package as installed: files that must travel with it, its names, and the conflict with another distribution."""
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import fastembed
+from fastembed import models
 
 PACKAGE = Path(fastembed.__file__).parent
 
@@ -21,6 +23,12 @@ def test_every_public_name_exists():
     for name in fastembed.__all__:
         assert getattr(fastembed, name) is not None
         assert name in dir(fastembed)
+
+
+def test_callbacks_can_be_imported():
+    module = importlib.import_module("fastembed.callbacks")
+    assert fastembed.callbacks is module
+    assert issubclass(module.EarlyStopping, module.Callback) and module.STOP == models.callbacks.STOP
 
 
 def test_unknown_name_is_an_attribute_error():
