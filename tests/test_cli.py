@@ -280,6 +280,17 @@ def test_interrupt_before_training(folder, monkeypatch):
     assert not (folder / "m.fe").exists()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("line", ["vocab text.txt", "--help", "nn m.fe king"])
+def test_a_full_standard_output_is_named(trained, line, unbuffered):
+    with open("/dev/full", "wb") as full:
+        command, env = [sys.executable, "-m", "fastembed", *line.split()], ENV | {"PYTHONUNBUFFERED": unbuffered}
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=env)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "fastembed: error: standard output: No space left on device"
+
+
 def test_an_unforeseen_error_is_one_line_unless_debug(folder, monkeypatch):
     def broken(*args, **kwargs):
         raise RuntimeError("something\nstrange")

@@ -1,6 +1,7 @@
 """Program: a click group that turns every error into one line and an exit code."""
 
 import difflib
+import io
 import logging
 import os
 import signal
@@ -36,6 +37,7 @@ class Program(Group):
                 setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for as long as we run)
         if not standalone_mode:
             return super().main(args, prog_name, standalone_mode=False, **extra)
+        _name_output()
         options = args[: args.index("--")] if "--" in args else args
         debug = "--debug" in options
         args = [a for a in options if a != "--debug"] + args[len(options) :]
@@ -114,6 +116,31 @@ def say(message):
         click.echo(message, err=True)
 
 
+_OUTPUT = "standard output"
+
+
+class _Output(io.FileIO):
+    """The standard output, with errors that name it."""
+
+    def write(self, data):
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = _OUTPUT
+            raise
+
+
+def _name_output():
+    """Let the errors of sys.stdout, where it is the one that Python made, say that they are of the standard output."""
+    text = sys.stdout
+    raw = getattr(getattr(text, "buffer", None), "raw", getattr(text, "buffer", None))
+    if text is sys.__stdout__ and type(raw) is io.FileIO:
+        output = _Output(raw.fileno(), "wb", closefd=False)
+        buffer = output if raw is text.buffer else io.BufferedWriter(output)  # python -u has none
+        how = {"line_buffering": text.line_buffering, "write_through": text.write_through}
+        sys.stdout = io.TextIOWrapper(buffer, text.encoding, text.errors, **how)
+
+
 def _explain(error):
     """Print the one line that says what went wrong; return the exit code."""
     if isinstance(error, SystemExit):
@@ -131,8 +158,9 @@ def _explain(error):
         where = f" ({context.command_path} --help lists what is possible)" if context else ""
         say(f"fastembed: error: {_sentence(error.format_message())}{where}")
         return error.exit_code
+    if isinstance(error, OSError) and (isinstance(error, BrokenPipeError) or error.filename == _OUTPUT):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left to write
     if isinstance(error, BrokenPipeError):  # the reader (head, less) has gone: not worth a word
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     say(f"fastembed: error: {_message(error)}")
     return MISUSED if isinstance(error, ParameterError) else FAILED
