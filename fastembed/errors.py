@@ -17,6 +17,10 @@ class MissingFileError(FastembedError, FileNotFoundError):
     """A file that is to be read does not exist."""
 
 
+class MissingFolderError(FastembedError, FileNotFoundError):
+    """The folder in which a file is to be written does not exist."""
+
+
 class MissingCorpusError(CorpusError, MissingFileError):
     """A file of a corpus does not exist."""
 

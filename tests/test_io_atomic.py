@@ -10,8 +10,8 @@ import textwrap
 import pytest
 from tiny_vectors import golden, random_vectors, same
 
-from fastembed import io
-from fastembed.errors import MissingFileError
+from fastembed import io, report
+from fastembed.errors import MissingFileError, MissingFolderError
 from fastembed.io import atomic
 from fastembed.io.atomic import atomic_write
 
@@ -148,8 +148,12 @@ def test_links_are_followed_and_devices_written(tmp_path):
 def test_folders_and_missing_folders_are_named(tmp_path):
     with pytest.raises(OSError, match=str(tmp_path.name)):
         io.save(golden(), tmp_path, "word2vec")
-    with pytest.raises(OSError, match="nowhere"):
-        io.save(golden(), tmp_path / "nowhere" / "a.txt")
+    message = r"a\.(txt|fe|html|svg): there is no folder .*nowhere to write to"
+    for ending in ("txt", "fe", "html", "svg"):
+        save = {"html": report.explorer, "svg": lambda kv, path: report.map(kv, path=path)}.get(ending, io.save)
+        with pytest.raises(MissingFolderError, match=message) as caught:
+            save(golden(), tmp_path / "nowhere" / f"a.{ending}")
+        assert isinstance(caught.value, FileNotFoundError)
 
 
 def test_a_file_can_be_saved_over_itself_while_it_is_mapped(tmp_path):

@@ -15,6 +15,8 @@ try:
 except ImportError:  # Windows has no such locks: nothing is swept there
     fcntl = None
 
+from ..errors import MissingFolderError
+
 PACKERS = {  # ending -> what packs the bytes of an open file; their times are no part of a file
     ".gz": lambda file: gzip.GzipFile("", "wb", 6, file, mtime=0),
     ".bz2": lambda file: bz2.BZ2File(file, "wb"),
@@ -37,7 +39,7 @@ def atomic_write(path, mode="wb"):
     path : the file to write.
     mode : "wb", or "w" for UTF-8 text.
 
-    Raises OSError with the path, for instance when the disk is full.
+    Raises OSError with the path, for instance when the disk is full; MissingFolderError if its folder is missing.
     """
     given, path = path, os.path.realpath(path)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
@@ -47,6 +49,8 @@ def atomic_write(path, mode="wb"):
             with open(given, mode, **text) as file:  # a folder raises IsADirectoryError here; /dev/stdout has no path
                 yield file
             return
+        if not os.path.isdir(os.path.dirname(path)):
+            raise MissingFolderError(f"{os.fspath(given)}: there is no folder {os.path.dirname(path)} to write to")
         temporary = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.tmp")
         try:
             with open(os.open(temporary, _FLAGS, 0o666), mode, **text) as file:
