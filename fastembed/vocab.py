@@ -182,13 +182,18 @@ class Vocab:
 
     def save(self, path):
         """Write the text lines ``word count``, in the order of the ids."""
+        text = self.text(path)
+        with _atomic_write(path) as file:
+            file.write(text)
+
+    def text(self, path):
+        """The bytes that ``save`` writes to this path; FormatError for a word with a line break."""
         lines = []
         for word, count in zip(self.words, self.counts.tolist(), strict=True):
             if "\n" in word or "\r" in word:
                 raise FormatError(path, f"the word {word!r} holds a line break, which a line of text cannot")
             lines.append(f"{word} {count}\n")
-        with _atomic_write(path) as file:
-            file.write("".join(lines).encode())
+        return "".join(lines).encode()
 
     @classmethod
     def load(cls, path):

@@ -26,6 +26,29 @@ def test_tfidf(folder):
     assert_refused(run("nn", "x.fe", "king"), 1, "x.fe: holds TfidfVectorizer, which has no word vectors")
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+@pytest.mark.parametrize(
+    ("line", "stopped"),
+    [
+        ("tfidf text.txt -o x.npz", "scipy.sparse.save_npz"),
+        ("cooccur text.txt -o x.npz", "scipy.sparse.save_npz"),
+        ("cooccur text.txt -o x.bin", "fastembed.io.cooccurrences.write"),
+        ("convert v.txt x.tsv", "fastembed.io.projector.write_text"),
+    ],
+)
+def test_no_half_of_two_files_is_left(folder, monkeypatch, line, stopped, error):
+    pytest.importorskip("scipy.sparse")
+    fe.KeyedVectors(["a"], np.ones((1, 2), np.float32)).save("v.txt")
+    before = sorted(folder.iterdir())
+
+    def stop(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(stopped, stop)
+    assert run(*line.split()).exit_code == (130 if error is KeyboardInterrupt else 1)
+    assert sorted(folder.iterdir()) == before
+
+
 def test_tfidf_bad_use(folder):
     assert_refused(run("tfidf", "text.txt"), 2, "-o X.npz")
     assert_refused(run("tfidf", "text.txt", "-o", "x.txt"), 2, "must end in one of .npz, .fe")

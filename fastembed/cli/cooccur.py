@@ -34,7 +34,7 @@ def run(corpus, out, tokenizer, lowercase, cache_dir, errors, quiet, **values):
 
 def write(counts, path):
     """Write to one file, as its ending says."""
-    from ..io import cooccurrences
+    from ..io import atomic_write, cooccurrences
 
     ending = path.suffix.lower()
     if ending == ".fe":
@@ -43,8 +43,10 @@ def write(counts, path):
         words = counts.vocab.words
         write_matrix(counts.matrix, words * (2 if counts.directional else 1), path)
     else:
-        cooccurrences.write(counts.matrix, path)
-        counts.vocab.save(path.with_suffix(".vocab.txt"))
+        words = path.with_suffix(".vocab.txt")
+        with atomic_write(words) as file:  # both files or none
+            file.write(counts.vocab.text(words))
+            cooccurrences.write(counts.matrix, path)
 
 
 cooccur = matrix_command(

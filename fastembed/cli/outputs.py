@@ -65,15 +65,14 @@ def check_folder(folder):
 
 
 def write_matrix(matrix, words, path):
-    """A sparse matrix in scipy's format and, beside it, the list of its columns' words."""
+    """A sparse matrix in scipy's format and, beside it, the list of its columns' words: both files or none."""
     from scipy.sparse import save_npz
 
     from ..io.atomic import atomic_write
 
     text = json.dumps(words, ensure_ascii=False, indent=0)
-    with atomic_write(path.with_suffix(".terms.json")) as file:
-        file.write(text.encode("utf-8", "replace"))
-    with atomic_write(path) as file:
+    with atomic_write(path.with_suffix(".terms.json")) as terms, atomic_write(path) as file:
+        terms.write(text.encode("utf-8", "replace"))
         save_npz(file, matrix, compressed=matrix.nnz < COMPRESSED)
 
 

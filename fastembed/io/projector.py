@@ -28,7 +28,6 @@ def write(kv, path):
     """
     check_words(kv, b"\t\r\n", "projector")
     check_finite(kv)
-    with atomic_write(path) as file:
+    with atomic_write(metadata_path(path), "w") as words, atomic_write(path) as file:  # both files or none
+        words.writelines(f"{word}\n" for word in kv.index_to_key)
         write_text(kv, file, words=False)
-    with atomic_write(metadata_path(path), "w") as file:
-        file.writelines(f"{word}\n" for word in kv.index_to_key)
