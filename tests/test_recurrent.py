@@ -210,6 +210,9 @@ def test_parameters_go_to_pytorchs_names_and_back(name):
     damaged.pop("weight_hh_l1_reverse")
     with pytest.raises(ParameterError, match="no weight_hh_l1_reverse"):
         other.load_torch(damaged)
+    without = {name: array for name, array in layer.to_torch().items() if not name.startswith("bias")}
+    with pytest.raises(ParameterError, match="no biases, as that of a layer with bias=False, and this layer needs"):
+        other.load_torch(without)
     with pytest.raises(ParameterError, match="weight_ih_l0 has shape"):
         other.load_torch(layer.to_torch() | {"weight_ih_l0": np.zeros((2, 2))})
     with pytest.raises(ParameterError, match="bias_ih_l0 holds NaN"):

@@ -34,6 +34,10 @@ def load(layer, state):
     more = sorted(name for name in state if _THEIRS.fullmatch(str(name)) and name not in own)
     if more:
         raise ParameterError(f"the state has {more[0]}, and the layer has no such parameter: it is of another layer")
+    if own.keys() - state.keys() == {name for name in own if name.startswith("bias")}:
+        raise ParameterError(
+            "the state has no biases, as that of a layer with bias=False, and this layer needs them: zeros will do"
+        )
     copies = layer.params.like()
     for prefix, ending in _parts(layer):
         for ours, theirs in NAMES.items():
