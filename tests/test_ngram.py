@@ -282,6 +282,7 @@ BAD = [
     ({"prune": (0, 2, 1)}, ParameterError, "prune="),
     ({"prune": [0, 1]}, ParameterError, "prune="),
     ({"prune": (0, 1), "smoothing": "mle"}, ParameterError, "prune="),
+    ({"prune": (0, 0, 1, 1), "order": 2}, ParameterError, r"prune=\(0, 0, 1, 1\): .* order=2"),
     ({"memory": "x"}, ParameterError, "memory="),
     ({"alpha": 0}, ParameterError, "alpha="),
 ]

@@ -99,6 +99,8 @@ class NGramLM(LanguageModel):
         """
         self.check_params()
         method = Method.named(self.smoothing, self.alpha)
+        if len(self.prune) > self.order:
+            raise ParameterError(f"prune={self.prune}: more numbers than there are orders with order={self.order}")
         if any(self.prune) and not method.interpolated:
             raise ParameterError(f"prune={self.prune}: {self.smoothing} has no use for what pruning frees")
         callbacks, start = Callbacks(callbacks), time.perf_counter()
