@@ -29,10 +29,10 @@ def main():
         if given.word not in sentence.split():
             parser.error(f"--sentences: {sentence!r} has no word {given.word!r}")
     corpus = fe.Corpus(given.text)
-    model = fe.load(given.model) if given.model else fe.ELMo.small(epochs=given.epochs).fit(corpus)
     found = [line for line in corpus.encode().lines() if given.word in line.split()][:2000]
     if not found:
         raise SystemExit(f"{given.text} has no sentence with the word {given.word!r}")
+    model = fe.load(given.model) if given.model else fe.ELMo.small(epochs=given.epochs).fit(corpus)
     others, queries = (vectors(model, sentences, given.word) for sentences in (found, given.sentences))
     center = others.mean(0)  # what the word's vectors have in common
     others, queries = unit(others - center), unit(queries - center)

@@ -230,3 +230,7 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         runpy.run_path(str(example / "elmo_bank.py"), run_name="__main__")
     assert "has no word 'river'" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", [*command[:2], "--word", "shore", "--sentences", "the shore"])
+    monkeypatch.setattr(fe.ELMo, "fit", lambda *arguments: pytest.fail("trained before the word was looked for"))
+    with pytest.raises(SystemExit, match="has no sentence with the word 'shore'"):
+        runpy.run_path(str(example / "elmo_bank.py"), run_name="__main__")
