@@ -170,6 +170,9 @@ def test_subwords_of_words(folder):
     assert len(done(run("subwords", "m.bin", "cats", "--nearest", "-k", "3")).splitlines()) == 4
     done(run("convert", "m.bin", "m.safetensors"))
     assert done(run("subwords", "m.safetensors", "where")).startswith("where (unknown): <wh <whe")
+    done(run("convert", "m.bin", "m.fe"))
+    done(run("convert", "m.fe", "again.bin"))
+    assert Path("again.bin").read_bytes() == Path("m.bin").read_bytes()
     done(run("train", "skipgram", "text.txt", "-o", "plain.fe", *small[:6]))
     assert_refused(run("subwords", "plain.fe", "cat"), 1, "no character n-grams")
     assert_refused(run("train", "fasttext", "text.txt", "-o", "n.fe", "--minn", "7"), 2, "minn=7, maxn=6")
@@ -384,7 +387,10 @@ def test_convert_there_and_back(trained, ending):
 
 def test_convert_refuses_what_it_cannot_write(trained):
     assert_refused(run("convert", "m.fe", "v.xyz"), 2, "v.xyz")
-    assert_refused(run("convert", "m.fe", "n.fe"), 2, "n.fe")
+    assert_refused(run("convert", "m.fe", "folder"), 2, "folders are of ELMo and BERT only")
+    assert_refused(run("convert", "m.fe", "m.arpa"), 2, "m.arpa: an ARPA file holds n-grams, and SkipGram has none")
+    done(run("convert", "m.fe", "m.vec"))
+    assert_refused(run("convert", "m.vec", "n.fe"), 2, "n.fe: vectors alone are no model")
     assert_refused(run("convert", "m.fe", "nowhere/v.bin"), 1, "nowhere")
 
 

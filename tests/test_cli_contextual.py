@@ -130,3 +130,30 @@ def test_a_preset_whose_flags_change_it(tmp_path):
     assert_refused(run(*text, "--preset", "original", "--resume", text[-1]), 2, "--preset is for a new model")
     assert_refused(run(*text, "--preset", "tiny"), 2, "small")
     assert_refused(run("train", "skipgram", *text[2:], "--preset", "tiny"), 2, "preset")
+
+
+def test_convert_bert_to_a_folder_and_back(tmp_path):
+    pytest.importorskip("tokenizers")
+    sizes = {"dim": 8, "layers": 1, "heads": 2, "inner": 16, "vocab_size": 40, "max_length": 16}
+    model = fe.BERT(**sizes, epochs=1).fit(["a cat sat", "a dog sat"] * 20, verbose=0)
+    model.save(tmp_path / "b.fe")
+    assert "BERT" in done(run("convert", str(tmp_path / "b.fe"), str(tmp_path / "folder")))
+    done(run("convert", str(tmp_path / "folder"), str(tmp_path / "again.fe")))
+    for name in ("folder", "again.fe"):
+        assert np.array_equal(fe.load(tmp_path / name).embed(["a cat"])[0], model.embed(["a cat"])[0])
+    assert_refused(run("convert", str(tmp_path / "b.fe"), str(tmp_path / "b.vec")), 2, "BERT has no word vectors")
+    (tmp_path / "file").touch()
+    assert_refused(run("convert", str(tmp_path / "b.fe"), str(tmp_path / "file")), 1, "is a file, not a folder")
+
+
+def test_convert_elmo_to_a_folder_and_back(tmp_path):
+    pytest.importorskip("h5py")
+    sizes = {"dim": 8, "hidden": 16, "filters": ((1, 4), (2, 8)), "min_count": 1, "batch": 4}
+    model = fe.ELMo(**sizes, epochs=1).fit(["a cat sat", "a dog sat"] * 20, verbose=0)
+    model.save(tmp_path / "e.fe")
+    done(run("convert", str(tmp_path / "e.fe"), str(tmp_path / "folder")))
+    done(run("convert", str(tmp_path / "folder"), str(tmp_path / "again.fe")))
+    for name in ("folder", "again.fe"):
+        assert np.array_equal(fe.load(tmp_path / name).embed(["a cat"])[0], model.embed(["a cat"])[0])
+    words = (tmp_path / "folder" / "vocabulary.txt").read_text(encoding="utf-8").split()
+    assert words[:3] == ["<S>", "</S>", "<UNK>"] and "cat" in words

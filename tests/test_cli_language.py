@@ -75,5 +75,12 @@ def test_arpa_is_packed_as_the_ending_says(trained):
     assert lzma.decompress(Path("m.arpa.xz").read_bytes()) == Path("m.arpa").read_bytes()
 
 
+def test_convert_there_and_back(trained):
+    done(run("convert", "m.arpa.gz", "again.fe"))
+    assert "NGramLM" in done(run("convert", "again.fe", "again.arpa"))
+    assert Path("again.arpa").read_bytes() == Path("m.arpa").read_bytes()
+    assert_refused(run("convert", "m.fe", "m.vec"), 2, "NGramLM has no word vectors")
+
+
 def test_info(trained):
     assert "NGramLM" in done(run("info", "m.arpa.gz"))

@@ -26,7 +26,7 @@ _VERBS = {  # verb -> (file, help); a file is imported only when its verb runs
     "generate": ("language", "Sentences from a language model."),
     "embed": ("contextual", "Vectors of words in their sentences, from ELMo or BERT."),
     "explore": ("explore", "A page to look at vectors with: map, neighbours, analogies."),
-    "convert": ("files", "Read vectors in one format and write them in another."),
+    "convert": ("files", "Read vectors or a model in one format and write another."),
     "info": ("files", "What a model or vector file contains."),
     "doctor": ("doctor", "Versions, instruction set, threads, extras, conflicts."),
     "bench": ("bench", "Measure against other packages, in a checkout of the source."),

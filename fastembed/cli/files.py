@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from ..errors import FastembedError
 from .options import corpus_options, open_corpus, read
-from .outputs import FORMATS, announce, check_apart, check_folder, check_output, size_text
+from .outputs import FORMATS, LANGUAGE_FORMATS, announce, check_apart, check_folder, check_output, size_text, written
 from .program import Verb, say
-from .query import load_vectors
 
 
 @click.command(cls=Verb, no_args_is_help=True)
@@ -44,15 +44,63 @@ def vocab(corpus, out, min_count, max_vocab, threads, **settings):
     "--format", "format_", help="Format of TARGET, where its ending does not say it: word2vec, word2vec-bin ..."
 )
 def convert(source, target, format_):
-    """Read vectors from SOURCE (any format, recognised by its content) and write them to TARGET."""
-    if format_:
-        check_folder(Path(target).parent)
+    """Read vectors or a model from SOURCE (any format, recognised by its content) and write them to TARGET.
+
+    TARGET's ending says what is written: the vectors, or, with .fe, .arpa (also .arpa.gz, .arpa.bz2, .arpa.xz; of
+    n-gram models) and .bin (of FastText and classifiers), the whole model. A TARGET without an ending is a folder: of
+    BERT as transformers reads it, of ELMo as bilm-tf does.
+    """
+    from ..io import load, save
+
+    path = Path(target)
+    folder = not format_ and (path.is_dir() or not path.suffix)
+    if folder or format_:
+        check_folder(path.parent)
     else:
-        check_output(target, [ending for ending in FORMATS if ending != ".fe"])
-    vectors = load_vectors(source)
-    start = time.perf_counter()
-    vectors.save(target, format=format_)
-    announce(target, vectors, time.perf_counter() - start)
+        check_output(target, _ENDINGS)
+    loaded, start = load(source), time.perf_counter()
+    if folder:
+        _write_folder(loaded, path)
+        say(f"wrote {target}: {type(loaded).__name__} in {time.perf_counter() - start:.1f} s")
+    elif _whole(loaded, path, format_):
+        save(loaded, target, format_)
+        written(target, type(loaded).__name__, time.perf_counter() - start)
+    else:
+        vectors = loaded.wv if hasattr(type(loaded), "wv") else loaded
+        save(vectors, target, format_)
+        announce(target, vectors, time.perf_counter() - start)
+
+
+_ENDINGS = tuple(FORMATS | LANGUAGE_FORMATS)
+
+
+def _whole(loaded, path, format):
+    """Whether all of what was loaded is to be written, and not only its vectors; UsageError if it cannot be."""
+    from ..io import format_of, holds
+
+    ending, format = path.suffix.lower(), format or format_of(loaded, path)
+    if ending == ".fe" and hasattr(loaded, "most_similar"):
+        message = f"{path}: vectors alone are no model: the name must end in .safetensors"
+        raise click.UsageError(message, click.get_current_context())
+    if format == "arpa" and not holds(format, loaded):
+        message = f"{path}: an ARPA file holds n-grams, and {type(loaded).__name__} has none"
+        raise click.UsageError(message, click.get_current_context())
+    return ending == ".fe" or (format != "safetensors" and holds(format, loaded))
+
+
+def _write_folder(model, path):
+    """Write a BERT or an ELMo as other programs have it; UsageError for what is neither."""
+    if not hasattr(model, "embed"):
+        message = f"{path}: the name must end in one of {', '.join(_ENDINGS)}; folders are of ELMo and BERT only"
+        raise click.UsageError(message, click.get_current_context())
+    if path.exists() and not path.is_dir():
+        raise FastembedError(f"{path}: is a file, not a folder to write to")
+    if not hasattr(model, "to_hdf5"):
+        model.save(path)
+        return
+    words = None if model.vocab is None else path / "vocabulary.txt"
+    path.mkdir(exist_ok=True)
+    model.to_hdf5(path / "options.json", path / "weights.hdf5", words)
 
 
 @click.command(cls=Verb, no_args_is_help=True)
