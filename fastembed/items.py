@@ -3,6 +3,7 @@
 from itertools import chain
 
 from .errors import CorpusError, ParameterError
+from .vocab import is_unicode
 
 BATCH = 1 << 16  # characters (or tokens) that are encoded at a time
 PIECE = 1 << 20  # bytes of a line that a tokenizer gets at most at a time
@@ -95,7 +96,7 @@ class Reader:
             try:
                 yield text.encode("utf-8", "strict" if self.strict else "surrogatepass")
             except UnicodeEncodeError as error:
-                place = next(place for item, _, place in batch if _not_unicode(item))
+                place = next(place for item, _, place in batch if not is_unicode(item))
                 raise CorpusError(f"{_at(place)} is not valid Unicode: {error.reason}") from None
 
     def _sentences(self, rows):
@@ -172,14 +173,6 @@ def _checked(items, name, kind):
         if not isinstance(item, kinds):
             raise _wrong(name, number, item, f"{wanted}, as the first item is")
         yield item, _SENTENCE, (name, "item", number)
-
-
-def _not_unicode(text):
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def _at(place):

@@ -94,6 +94,16 @@ class Vocab:
         compact(ids, ends, bounds, offsets, found)
         return found, offsets
 
+    def unwritable(self):
+        """The row of the first word that no file can hold, empty or with half a surrogate pair, or None."""
+        empty = np.flatnonzero(self.offsets[1:] == self.offsets[:-1])
+        if len(empty):
+            return int(empty[0])
+        words = vars(self).get("words", ())  # what is decoded has no halves
+        if is_unicode("".join(words)):
+            return None
+        return next(row for row, word in enumerate(words) if not is_unicode(word))
+
     @property
     def total(self):
         """Sum of all counts."""
@@ -187,8 +197,10 @@ class Vocab:
             file.write(text)
 
     def text(self, path):
-        """The bytes that ``save`` writes to this path; FormatError for a word with a line break."""
-        lines = []
+        """The bytes that ``save`` writes to this path; FormatError for words that no line can hold."""
+        bad, lines = self.unwritable(), []
+        if bad is not None:
+            raise FormatError(path, f"the word {self.words[bad]!r} (row {bad}) is empty or no Unicode")
         for word, count in zip(self.words, self.counts.tolist(), strict=True):
             if "\n" in word or "\r" in word:
                 raise FormatError(path, f"the word {word!r} holds a line break, which a line of text cannot")
@@ -210,6 +222,15 @@ class Vocab:
                     raise FormatError(path, f"not UTF-8: {error.reason}", line=number) from None
                 counts.append(int(count))
         return cls(words, counts)
+
+
+def is_unicode(text):
+    """Whether a str can be written as UTF-8: half a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _as_blob(blob, offsets):

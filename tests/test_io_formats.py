@@ -148,11 +148,13 @@ def test_binary_with_and_without_newlines(tmp_path):
 @pytest.mark.parametrize(
     "format, words",
     {
-        "word2vec": ["a b", "a\tb", "a\nb", "a\rb", " ", ""],
-        "vec": ["a b", "a\nb", ""],
-        "word2vec-bin": ["a b", "a\nb", ""],
-        "glove": ["a\nb", " a", "a ", "\ta", "a\r", ""],
-        "projector": ["a\tb", "a\nb", "a\rb", ""],
+        "safetensors": ["", "\ud800"],
+        "word2vec": ["a b", "a\tb", "a\nb", "a\rb", " ", "", "\ud800"],
+        "vec": ["a b", "a\nb", "", "\ud800"],
+        "word2vec-bin": ["a b", "a\nb", "", "\ud800"],
+        "glove": ["a\nb", " a", "a ", "\ta", "a\r", "", "a\udfff"],
+        "fasttext": ["", "\0", "\udfff"],
+        "projector": ["a\tb", "a\nb", "a\rb", "", "\ud800"],
     }.items(),
 )
 def test_words_that_a_format_cannot_hold(format, words, tmp_path):

@@ -10,6 +10,7 @@ from fastembed import io
 from fastembed.errors import FormatError, ParameterError
 from fastembed.io import native
 from fastembed.vectors import KeyedVectors
+from fastembed.vocab import Vocab
 
 
 def header_of(path):
@@ -206,3 +207,20 @@ def test_the_later_part_of_a_character_does_not_hide_behind_the_word_before(tmp_
     native.write(tmp_path / "a", tensors, native.pack_vectors(golden())[1])
     with pytest.raises(FormatError, match="word 0 is not UTF-8|word 1 is not UTF-8"):
         io.load(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    "vocab, message",
+    [
+        (Vocab(["a", "b", "b"]), "the word 'b' .row 2. has come before"),
+        (Vocab((b"a\xffb", [0, 1, 2, 3])), "row 1. cannot be held by the format 'safetensors'"),
+        (Vocab(["a", "\ud800", "\ud801"]), "row 1. cannot be held by the format 'safetensors'"),
+    ],
+)
+def test_words_that_could_not_be_read_back_are_not_written(vocab, message, tmp_path, path):
+    old = path.read_bytes()
+    with pytest.raises(ParameterError, match=message):
+        io.save(KeyedVectors(vocab, np.ones((3, 2), np.float32)), path)
+    assert path.read_bytes() == old
+    with pytest.raises(ParameterError, match=message):
+        native.pack_vocab(vocab, "labels.")

@@ -148,6 +148,9 @@ def test_save_and_load(tmp_path):
     assert again.words == vocab.words and again.counts.tolist() == [4, 3, 2]
     with pytest.raises(FormatError, match="line break"):
         Vocab(["a\nb"], [1]).save(tmp_path / "vocab.txt")
+    for word in ("", "\ud800"):
+        with pytest.raises(FormatError, match="row 1. is empty or no Unicode"):
+            Vocab(["a", word], [2, 1]).save(tmp_path / "vocab.txt")
     assert Vocab.load(tmp_path / "vocab.txt").words == vocab.words
 
 

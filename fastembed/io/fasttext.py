@@ -14,7 +14,6 @@ from .._core import dictionary
 from ..errors import FormatError, ParameterError
 from ..late import late
 from ..subwords import NGrams, Subwords
-from ..vectors import KeyedVectors
 from ..vocab import Vocab
 from . import word2vec
 from .atomic import atomic_write
@@ -171,7 +170,7 @@ def write(obj, path):
     contents = obj.to_fasttext() if hasattr(obj, "to_fasttext") else _of_vectors(obj)
     vocab, args, dim = contents.vocab, contents.args, contents.words.shape[1]
     labels = Vocab([]) if contents.labels is None else contents.labels
-    check_words(KeyedVectors(vocab, contents.words), b"\0", "fasttext")
+    check_words(vocab, "fasttext", b"\0")
     rows, buckets = len(labels) or len(vocab), contents.parts.ngrams.bucket
     with atomic_write(path) as file:
         file.write(_HEAD.pack(793712314, VERSION, *(int(args[name]) for name in ARGS), float(args["sample"])))

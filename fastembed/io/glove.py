@@ -39,7 +39,7 @@ def read(source, options):
 
 def write(kv, path):
     """Write the format; ParameterError for words that it cannot hold, before the file is touched."""
-    check_words(kv, b"\n", "glove", trim=True)
+    check_words(kv.vocab, "glove", b"\n", trim=True)
     check_finite(kv)
     with packed_write(path) as file:
         write_text(kv, file)

@@ -18,7 +18,7 @@ from ..subwords import NGrams, Subwords
 from ..vectors import KeyedVectors
 from ..vocab import Vocab
 from .atomic import atomic_write
-from .rows import check_finite, invalid_utf8, repeats
+from .rows import check_finite, check_words, invalid_utf8, repeats
 from .source import open_file
 
 ALIGN = 64
@@ -165,7 +165,7 @@ def _check_contiguous(path, places, size):
 
 
 def write_vectors(kv, path):
-    """Write KeyedVectors; ParameterError if a number is NaN or infinite."""
+    """Write KeyedVectors; ParameterError if a number is NaN or infinite, or for words that the format cannot hold."""
     check_finite(kv)
     tensors, meta = pack_vectors(kv)
     write(path, tensors, meta)
@@ -173,9 +173,9 @@ def write_vectors(kv, path):
 
 def pack_vectors(kv):
     """The tensors and the metadata that hold KeyedVectors."""
-    tensors = {"vectors": kv.vectors, "vocab.blob": kv.vocab.blob, "vocab.offsets": kv.vocab.offsets}
-    if kv.vocab.counts.any():
-        tensors["vocab.counts"] = kv.vocab.counts
+    tensors = {"vectors": kv.vectors} | pack_vocab(kv.vocab)
+    if not kv.vocab.counts.any():
+        del tensors["vocab.counts"]
     meta = {"fastembed": "1", "version": _version.__version__, "class": "KeyedVectors", "meta": json.dumps(kv.meta)}
     if kv.subwords is not None:
         tensors["subwords"] = kv.subwords.rows
@@ -183,6 +183,16 @@ def pack_vectors(kv):
             tensors["subwords.places"] = kv.subwords.places
         meta["ngrams"] = json.dumps(kv.subwords.ngrams.meta())
     return tensors, meta
+
+
+def pack_vocab(vocab, prefix="vocab."):
+    """The tensors that hold a vocabulary; ParameterError for one that ``unpack_vocab`` would refuse."""
+    check_words(vocab, "safetensors")
+    twice = repeats(vocab.blob, vocab.offsets)
+    if twice is not None:
+        row = int(np.argmax(twice))
+        raise ParameterError(f"the word {vocab.words[row]!r} (row {row}) has come before: a native file holds it once")
+    return {prefix + name: getattr(vocab, name) for name in ("blob", "offsets", "counts")}
 
 
 def unpack_subwords(path, tensors, meta):

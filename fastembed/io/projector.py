@@ -26,7 +26,7 @@ def write(kv, path):
 
     Raises ParameterError for words with a tab or a line end, before a file is touched.
     """
-    check_words(kv, b"\t\r\n", "projector")
+    check_words(kv.vocab, "projector", b"\t\r\n")
     check_finite(kv)
     with atomic_write(metadata_path(path), "w") as words, atomic_write(path) as file:  # both files or none
         words.writelines(f"{word}\n" for word in kv.index_to_key)

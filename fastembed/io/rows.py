@@ -174,20 +174,23 @@ def repeats(blob, offsets):
 # ---- writing ----
 
 
-def check_words(kv, forbidden, format, trim=False):
-    """ParameterError if a word is empty, holds a byte of ``forbidden`` or (``trim``) begins or ends with a blank."""
-    blob, offsets = np.asarray(kv.vocab.blob), np.asarray(kv.vocab.offsets)
-    table = np.zeros(256, bool)
-    table[list(forbidden)] = True
-    bad = np.flatnonzero(np.diff(offsets) == 0)[:1]
-    if not len(bad):
-        bad = np.searchsorted(offsets, np.flatnonzero(table[blob])[:1], side="right") - 1
-    if not len(bad) and trim:
-        blank = np.isin(blob, np.frombuffer(b" \t\r", np.uint8))
-        bad = np.flatnonzero(blank[offsets[:-1]] | blank[offsets[1:] - 1])[:1]
-    if len(bad):
-        word = kv.index_to_key[bad[0]]
-        raise ParameterError(f"the word {word!r} (row {bad[0]}) cannot be held by the format {format!r}")
+def check_words(vocab, format, forbidden=b"", trim=False):
+    """ParameterError if a word is empty or no Unicode, holds a byte of ``forbidden`` or (``trim``) begins or ends with
+    a blank.
+    """
+    blob, offsets = np.asarray(vocab.blob), np.asarray(vocab.offsets)
+    bad = vocab.unwritable()
+    bad = invalid_utf8(blob, offsets) if bad is None else bad
+    if bad is None:
+        table = np.zeros(256, bool)
+        table[list(forbidden)] = True
+        found = np.searchsorted(offsets, np.flatnonzero(table[blob])[:1], side="right") - 1
+        if not len(found) and trim:
+            blank = np.isin(blob, np.frombuffer(b" \t\r", np.uint8))
+            found = np.flatnonzero(blank[offsets[:-1]] | blank[offsets[1:] - 1])[:1]
+        bad = int(found[0]) if len(found) else None
+    if bad is not None:
+        raise ParameterError(f"the word {vocab.words[bad]!r} (row {bad}) cannot be held by the format {format!r}")
 
 
 def check_finite(kv):

@@ -76,7 +76,7 @@ def _checked_header(source):
 
 def write(kv, path, format="word2vec"):
     """Write the text format; ParameterError for words with blanks, before the file is touched."""
-    check_words(kv, b" \t\r\n", format)
+    check_words(kv.vocab, format, b" \t\r\n")
     check_finite(kv)
     with packed_write(path) as file:
         file.write(f"{len(kv)} {kv.vector_size}\n".encode())
@@ -85,7 +85,7 @@ def write(kv, path, format="word2vec"):
 
 def write_binary(kv, path):
     """Write the binary format, with word2vec.c's newline after each row, which all readers accept."""
-    check_words(kv, b" \n", "word2vec-bin")
+    check_words(kv.vocab, "word2vec-bin", b" \n")
     check_finite(kv)
     blob, offsets = np.asarray(kv.vocab.blob), np.asarray(kv.vocab.offsets, np.int64)
     with atomic_write(path) as file:

@@ -332,8 +332,7 @@ class FastTextClassifier(Trained):
         """The whole state as (tensors, texts)."""
         inputs, outputs = (rows[:, : self._shape[0]] for rows in (self._fitted(self._inputs), self._outputs))
         tensors = {"inputs": inputs, "outputs": outputs}
-        for name, vocab in (("vocab", self.vocab), ("labels", self._labels())):
-            tensors |= {f"{name}.{part}": getattr(vocab, part) for part in ("blob", "offsets", "counts")}
+        tensors |= native.pack_vocab(self.vocab) | native.pack_vocab(self._labels(), "labels.")
         if self._places is not None:
             tensors["places"] = self._places
         tensors |= {"loss": self.position.loss, "predictions": self.position.predictions}

@@ -124,10 +124,8 @@ class Cooccurrence(Estimator):
     def to_native(self):
         """The whole state as (tensors, texts): the matrix, the vocabulary, the parameters."""
         matrix = self._fitted(self._matrix)
-        vocab = self.vocab
         tensors = {"matrix.begins": matrix.indptr.astype(np.int64), "matrix.columns": matrix.indices}
-        tensors |= {"matrix.values": matrix.data, "vocab.blob": vocab.blob, "vocab.offsets": vocab.offsets}
-        tensors["vocab.counts"] = vocab.counts
+        tensors |= {"matrix.values": matrix.data} | native.pack_vocab(self.vocab)
         return tensors, {"fastembed": "1", "version": _version.__version__} | self._meta()
 
     @classmethod

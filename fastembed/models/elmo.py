@@ -372,7 +372,7 @@ class ELMo(ContextualModel, Tokenized, Trained):
         if self.optimizing is not None:
             tensors |= self.optimizing.tensors()
         if self.vocab is not None:
-            tensors |= {f"vocab.{name}": getattr(self.vocab, name) for name in ("blob", "offsets", "counts")}
+            tensors |= native.pack_vocab(self.vocab)
         if self.alphabet is not None and self.alphabet.points is not None:
             tensors["alphabet"] = self.alphabet.points
         tensors |= {f"carried.{number}": array for number, array in enumerate(self.position.carried)}

@@ -221,9 +221,8 @@ class NGramLM(LanguageModel):
 
     def to_native(self):
         """The whole state as (tensors, texts): n-grams and their hash tables, the vocabulary, the parameters."""
-        model, vocab = self._fitted(self._model), self.vocab
-        tensors = model.tensors()
-        tensors |= {"vocab.blob": vocab.blob, "vocab.offsets": vocab.offsets, "vocab.counts": vocab.counts}
+        model = self._fitted(self._model)
+        tensors = model.tensors() | native.pack_vocab(self.vocab)
         meta = {"fastembed": "1", "version": _version.__version__, "closed": str(int(model.closed))}
         return tensors, meta | self._meta()
 
