@@ -189,6 +189,22 @@ def test_damaged_weights_never_crash(tmp_path):
             assert "\n" not in str(error)
 
 
+def test_a_damaged_type_of_numbers(tmp_path):
+    """The bytes behind the size of a float in its description: where sign, exponent and mantissa are, and the bias."""
+    elmo_reference.write(tmp_path)
+    path, kind = tmp_path / "weights.hdf5", b"\x17\x08\x00\x17\x7f\x00\x00\x00"
+    data, said = path.read_bytes(), []
+    for at in range(data.index(kind), data.index(kind) + len(kind)):
+        for value in (0, 255):
+            path.write_bytes(data[:at] + bytes([value]) + data[at + 1 :])
+            try:
+                loaded(tmp_path)
+            except FormatError as error:
+                said.append(str(error))
+    assert any("char_embed cannot be read (" in message for message in said)
+    assert all("weights.hdf5" in message and "\n" not in message for message in said)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

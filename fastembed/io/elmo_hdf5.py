@@ -269,6 +269,22 @@ def _check_names(path, datasets, wanted):
 
 def _array(path, dataset, name, shape):
     """float32 (shape); FormatError unless it is that, whole, and finite."""
+    try:  # a damaged dataset may fail at whatever it is asked
+        _check_dataset(path, dataset, name, shape)
+        array = np.ascontiguousarray(dataset[()], np.float32)
+    except FormatError:
+        raise
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise FormatError(path, f"{name} cannot be read ({' '.join(str(error).split())})"[:300]) from None
+    bad = np.flatnonzero(~np.isfinite(array))
+    if len(bad):
+        place = ", ".join(map(str, np.unravel_index(bad[0], array.shape)))
+        raise FormatError(path, f"{name} holds {array.flat[bad[0]]} at [{place}]")
+    return array
+
+
+def _check_dataset(path, dataset, name, shape):
+    """FormatError unless it holds floats of this shape, all of them in the file itself."""
     if (
         dataset.shape is None
         or len(dataset.shape) != len(shape)
@@ -280,15 +296,6 @@ def _array(path, dataset, name, shape):
     stored = dataset.id.get_storage_size()
     if stored * (1 if dataset.chunks is None else _RATIO) < dataset.nbytes:
         raise FormatError(path, f"{name} should have {dataset.nbytes} bytes and has {stored}: the file is truncated")
-    try:
-        array = np.ascontiguousarray(dataset[()], np.float32)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise FormatError(path, f"{name} cannot be read ({error})"[:300]) from None
-    bad = np.flatnonzero(~np.isfinite(array))
-    if len(bad):
-        place = ", ".join(map(str, np.unravel_index(bad[0], array.shape)))
-        raise FormatError(path, f"{name} holds {array.flat[bad[0]]} at [{place}]")
-    return array
 
 
 def read_vocabulary(path):
