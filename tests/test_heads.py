@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import fastembed as fe
-from fastembed.errors import CorpusError, NotFittedError, ParameterError
+from fastembed.errors import CorpusError, FormatError, NotFittedError, ParameterError
+from fastembed.io import native
 from fastembed.models.contextual import ContextualModel, WordWindows
 from fastembed.nn.head import Head, padded_places, sentence_means
 
@@ -315,3 +316,13 @@ def test_scikit_learn_divides_sentences():
     assert search.cross_val_score(tagger, X, y, cv=3).tolist() == [1, 1, 1]
     grid = search.GridSearchCV(tagger, {"lr": [1e-9, 0.1]}, cv=2).fit(X, y)
     assert grid.best_params_ == {"lr": 0.1}
+
+
+@pytest.mark.parametrize("label", ["9223372036854775808", "-9223372036854775809", "1.5", ""])
+def test_labels_in_a_file_that_are_no_whole_numbers(label, tmp_path):
+    wv = fe.KeyedVectors(["good", "bad"], np.eye(2, dtype=np.float32))
+    model = fe.ELMoClassifier(language_model=fe.WordWindows(wv), epochs=1)
+    tensors, meta = model.fit(["good", "bad"] * 3, [1, 0] * 3, verbose=0).to_native()
+    native.write(tmp_path / "m.fe", tensors, meta | {"classes": f'["0", "{label}"]'})
+    with pytest.raises(FormatError, match=r"m\.fe: is no complete ELMoClassifier"):
+        fe.load(tmp_path / "m.fe")

@@ -11,7 +11,7 @@ import pytest
 
 import fastembed as fe
 from fastembed import parallel
-from fastembed.errors import CorpusError, ParameterError
+from fastembed.errors import CorpusError, FormatError, ParameterError
 from fastembed.models.language import (
     BOS,
     EOS,
@@ -161,6 +161,14 @@ def test_generation(model):
     drawn = " ".join(model.generate(seed=seed, length=30) for seed in range(300)).split()
     shares = {word: drawn.count(word) / len(drawn) for word in "abc"}
     assert set(drawn) == set("abc") and abs(shares["a"] - 4.5 / 10.5) < 0.06
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("temperature", [0, 1])
+def test_no_word_is_drawn_from_numbers_that_are_none(model, value, temperature):
+    model.logs[4] = value
+    with pytest.raises(FormatError, match="probabilities that are no numbers"):
+        model.generate(seed=1, temperature=temperature)
 
 
 def test_next_words(model):

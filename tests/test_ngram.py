@@ -337,23 +337,50 @@ def test_memory_mapped_after_loading(tmp_path):
 
 
 def test_damage_inside_the_arrays_reads_nothing_outside(tmp_path):
-    """Wrong numbers may come out of wrong numbers; it must not crash."""
+    """Wrong numbers may come out of wrong numbers, or a FormatError with the file's name; it must not crash."""
     arrays, meta = fitted(order=3).to_native()
-    random, answered = np.random.default_rng(0), 0
-    for _ in range(60):
+    random, answered, written = np.random.default_rng(0), 0, 0
+    for few in [True, False] * 60:
         hurt = {name: array.copy() for name, array in arrays.items()}
         for name in ("ngrams.1", "ngrams.2", "ngrams.3", "slots.2", "slots.3"):
-            rows = random.integers(len(hurt[name]) - 1, size=20)
-            hurt[name][rows, random.integers(hurt[name].shape[1], size=20)] = random.integers(1 << 32, size=20)
+            number = int(random.integers(2)) if few else 20
+            rows, columns = random.integers([[len(hurt[name]) - 1], [hurt[name].shape[1]]], size=(2, number))
+            hurt[name][rows, columns] = random.integers(1 << 32, size=number)
         native.write(tmp_path / "m.fe", hurt, meta)
         try:
             model = fe.load(tmp_path / "m.fe")
             assert len(model.scores(TEXT)) == len(TEXT)
-            model.next_words(["w0", "w1"])
+            for context in (["w0", "w1"], ["w1"], ["w2", "w0"]):
+                model.next_words(context)
+                model.generate(context, seed=1)
             answered += 1
-        except FormatError:
-            pass
-    assert answered  # else nothing damaged was ever read
+            model.save(tmp_path / "m.arpa")
+            written += 1
+        except FormatError as error:
+            assert "m.fe" in str(error)
+    assert 10 < written < answered < 110  # else nothing damaged was ever read
+
+
+@pytest.mark.parametrize(
+    ("order", "row", "column", "value", "said"),
+    [
+        (2, 5, 0, 0xFFFFFFFF, "holds a word 4294967295 of"),
+        (1, 9, 3, 1 << 31, "an n-gram of order 1 leads to those from"),
+        (2, 0, 3, 1 << 31, "n-grams of order 2 do not lead to those of order 3"),
+        (1, 4, 1, 0x7FC00000, "probabilities that are no numbers"),
+    ],
+)
+def test_damaged_nodes_are_said_when_they_are_used(order, row, column, value, said, tmp_path):
+    arrays, meta = fitted(order=3).to_native()
+    arrays[f"ngrams.{order}"] = arrays[f"ngrams.{order}"].copy()
+    arrays[f"ngrams.{order}"][row, column] = value
+    native.write(tmp_path / "m.fe", arrays, meta)
+    model = fe.load(tmp_path / "m.fe")
+    with pytest.raises(FormatError, match=rf"m\.fe: is damaged: .*{said}"):
+        for word in model.vocab.words:
+            model.next_words([word])
+        model.save(tmp_path / "m.arpa")
+    assert not (tmp_path / "m.arpa").exists()
 
 
 @pytest.mark.parametrize("change", ["ngrams.2", "slots.2", "ngrams.1", "slots.3"])

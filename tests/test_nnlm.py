@@ -189,6 +189,7 @@ def test_damaged_files(tmp_path):
     damages = [
         ({name: array for name, array in tensors.items() if name != "params.hidden"}, meta),
         (tensors | {"params.output": tensors["params.output"][:-1]}, meta),
+        (tensors | {"params.hidden": np.full_like(tensors["params.hidden"], np.nan)}, meta),
         (tensors | {"optimizer.steps": np.array([-3])}, meta),
         (tensors | {"optimizer.squares.hidden": tensors["params.hidden"].astype(np.float64)}, meta),
         (tensors, meta | {"params": meta["params"].replace('"hidden": 16', '"hidden": 65536')}),

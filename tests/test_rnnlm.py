@@ -311,6 +311,7 @@ def test_damaged_files(tmp_path):
         (tensors | {"params.output": tensors["params.output"][:-1]}, meta),
         (tensors | {"carried.0": np.full_like(tensors["carried.0"], np.nan)}, meta),
         (tensors | {"carried.1": tensors["carried.1"][0]}, meta),
+        (tensors | {"vectors": np.full_like(tensors["vectors"], np.inf)}, meta),
         (tensors, meta | {"params": meta["params"].replace('"hidden": 8', '"hidden": 65536')}),
         (tensors, meta | {"params": meta["params"].replace('"cell": "lstm"', '"cell": "gru"')}),
     ]

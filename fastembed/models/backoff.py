@@ -29,10 +29,11 @@ class Backoff:
     additive : whether a seen context decides alone, without shorter ones.
     slots : for each order from 2 the hash table that finds n-grams, behind two None; None to make them when needed.
     closed : whether every n-gram's last words are an n-gram too.
+    path : of the file that the arrays are in, for messages.
     """
 
-    def __init__(self, nodes, additive=False, slots=None, closed=True):
-        self.nodes, self.additive, self.slots, self.closed = nodes, additive, slots, closed
+    def __init__(self, nodes, additive=False, slots=None, closed=True, path="the model"):
+        self.nodes, self.additive, self.slots, self.closed, self.path = nodes, additive, slots, closed, path
         self.order, self.size = len(nodes) - 1, len(nodes[1]) - 1
 
     def __getstate__(self):
@@ -99,7 +100,10 @@ class Backoff:
         return out
 
     def after(self, context):
-        """Natural logarithms (V,) of the probabilities of every word after the ids of a context."""
+        """Natural logarithms (V,) of the probabilities of every word after the ids of a context.
+
+        Like all that reads nodes here it raises FormatError where they are damaged: a file's are not read on load.
+        """
         words = self.nodes[1].view(np.float32)[:-1, 1].astype(np.float64)
         context = self._recent(context)
         if self.additive and context:
@@ -112,6 +116,8 @@ class Backoff:
                 words += weight
                 self._put(words, n + 1, begin, end)
         words[BOS] = -np.inf
+        if np.isnan(words).any():
+            raise self._damaged("it holds probabilities that are no numbers")
         return words * LN10
 
     def _recent(self, context):
@@ -133,14 +139,23 @@ class Backoff:
 
     def _children(self, order, node):
         begin, end = (int(child) for child in self.nodes[order][node : node + 2, 3])
-        return begin, min(end, len(self.nodes[order + 1]))
+        if not begin <= end <= self.counts[order]:
+            raise self._damaged(f"an n-gram of order {order} leads to those from {begin} to {end} of the next order")
+        return begin, end
 
     def _put(self, logs, order, begin, end):
         """Write the logarithms of an order's nodes to their words' places."""
-        words = self.nodes[order][begin:end, 0]
-        if len(words) and int(words.max()) >= self.size:
-            raise FormatError("the model", f"is damaged: it holds a word {int(words.max())} of {self.size}")
+        words = self._checked(self.nodes[order][begin:end, 0])
         logs[words] = self.nodes[order].view(np.float32)[begin:end, 1]
+
+    def _checked(self, words):
+        """The words, if the vocabulary has them."""
+        if len(words) and int(words.max()) >= self.size:
+            raise self._damaged(f"it holds a word {int(words.max())} of {self.size}")
+        return words
+
+    def _damaged(self, message):
+        return FormatError(self.path, f"is damaged: {message}")
 
     # -- files
 
@@ -155,12 +170,14 @@ class Backoff:
 
     def _ids(self, order, first, last):
         """The words int32 (last - first, order) of a range of nodes."""
-        words = self.nodes[order][first:last, :1].astype(np.int32)
+        words = self._checked(self.nodes[order][first:last, :1]).astype(np.int32)
         if order == 1 or first == last:
             return words
         ends = self.nodes[order - 1][: self.counts[order - 2] + 1, 3]
         low, high = np.searchsorted(ends, [first, last - 1], "right") - 1
         repeats = np.diff(np.clip(ends[low : high + 2].astype(np.int64), first, last))
+        if low < 0 or low > high or (repeats < 0).any() or repeats.sum() != last - first:
+            raise self._damaged(f"n-grams of order {order - 1} do not lead to those of order {order}")
         return np.hstack([np.repeat(self._ids(order - 1, low, high + 1), repeats, axis=0), words])
 
     def tensors(self):
@@ -189,7 +206,7 @@ class Backoff:
                 raise FormatError(path, f"n-grams of order {k} with a table of {len(slots[k])}", offset=8)
         if not order or len(nodes[1]) != size + 1:
             raise FormatError(path, f"no n-grams for {size} words", offset=8)
-        return cls(nodes, additive, slots, closed)
+        return cls(nodes, additive, slots, closed, str(path))
 
 
 def empty_slots(count):

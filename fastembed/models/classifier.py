@@ -18,7 +18,7 @@ from ..subwords import WHOLE, NGrams, Subwords, means
 from ..vectors import KeyedVectors
 from ..vocab import Vocab
 from .callbacks import Callbacks
-from .labelled import KINDS, of_lines, of_texts, targets_of
+from .labelled import named, of_lines, of_texts, targets_of
 from .parameters import Choice, Real, Text, Whole
 from .static import Trained
 from .training import Checkpoint, Loop, Position, Schedule, fingerprint_of, place_of, position_of
@@ -348,7 +348,7 @@ class FastTextClassifier(Trained):
             model.check_params()
             position = position_of(json.loads(meta["position"]), tensors["loss"], tensors["predictions"])
             vocab, labels = native.unpack_vocab(path, tensors), native.unpack_vocab(path, tensors, "labels.")
-            names = [_name(text, meta["kind"]) for text in labels.words]
+            names = [named(text, meta["kind"]) for text in labels.words]
             inputs, outputs, places = tensors["inputs"], tensors["outputs"], tensors.get("places")
         except FormatError:
             raise
@@ -402,13 +402,6 @@ class FastTextClassifier(Trained):
         tags = super().__sklearn_tags__()
         tags.estimator_type, tags.classifier_tags, tags.target_tags.required = "classifier", ClassifierTags(), True
         return tags
-
-
-def _name(text, kind):
-    """A label from its text; ValueError if it is none."""
-    if kind == "bool":
-        return {"True": True, "False": False}[text]
-    return KINDS[kind](text)
 
 
 def _checked(path, model, sizes, matrices):

@@ -20,7 +20,7 @@ from .base import Estimator
 from .callbacks import Callback, Callbacks
 from .contextual import WordWindows, batches_of, each_sentence
 from .features import Features
-from .labelled import KINDS, label_lists, targets_of
+from .labelled import label_lists, named, targets_of
 from .parameters import Choice, Frozen, Layers, Real, Size, Whole
 from .tokenized import words_of
 from .training import Checkpoint, Loop, Position, Schedule
@@ -232,7 +232,7 @@ class FrozenHead(Estimator):
             inner = {name.removeprefix(LM): array for name, array in tensors.items() if name.startswith(LM)}
             static = own.get("class") == "WordWindows"
             model.language_model = (WordWindows.from_native if static else from_native)(path, inner, own)
-            names = [_named(text, meta["kind"]) for text in json.loads(meta["classes"])]
+            names = [named(text, meta["kind"]) for text in json.loads(meta["classes"])]
             mix, head = model._begin(len(names))
             for prefix, params in (head.groups() | {"mix.": mix.params}).items():
                 params.copy(tensors, prefix)
@@ -339,8 +339,3 @@ def _sentences(X):
         except ParameterError as error:
             raise ParameterError(f"sentence {number} (from 0): {error}") from None
     return found
-
-
-def _named(text, kind):
-    """A class from its text; ValueError or KeyError if it is none."""
-    return {"True": True, "False": False}[text] if kind == "bool" else KINDS[kind](text)

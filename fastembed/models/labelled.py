@@ -164,6 +164,16 @@ def _kind(labels):
     return kind
 
 
+def named(text, kind):
+    """The label that a file's text stands for; ValueError, KeyError or TypeError if it is none of this kind."""
+    if kind == "bool":
+        return {"True": True, "False": False}[text]
+    label = KINDS[kind](text)
+    if kind == "int" and not -(1 << 63) <= label < 1 << 63:
+        raise ValueError(f"the label {str(label)[:50]} is beyond 64 bits")
+    return label
+
+
 def _check_names(labels):
     for label in set(labels):
         if not label or "\0" in label or any("\ud800" <= character <= "\udfff" for character in label):

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._core.texts import plain
 from ..corpus import Corpus
-from ..errors import CorpusError, ParameterError
+from ..errors import CorpusError, FormatError, ParameterError
 from ..late import late
 from ..vocab import Vocab
 from .parameters import Real, Whole
@@ -268,7 +268,9 @@ class LanguageModel(Tokenized):
 def _drawn(logprobs, temperature, random):
     """A word drawn from logarithms of probabilities (V,), which it changes; never <unk> or <s>."""
     logprobs[[UNK, BOS]] = -np.inf
-    best = int(np.argmax(logprobs))
+    best = int(np.argmax(logprobs))  # what is no number, if there is one
+    if not logprobs[best] < np.inf:
+        raise FormatError("the model", "is damaged: it gives probabilities that are no numbers")
     if temperature == 0 or logprobs[best] == -np.inf:
         return EOS if logprobs[best] == -np.inf else best
     weights = np.cumsum(np.exp((logprobs - logprobs[best]) / temperature))
