@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import time
+import zlib
 from contextlib import contextmanager, suppress
 
 import numpy as np
@@ -18,6 +19,7 @@ from .vocab import Vocab
 VERSION = 1  # of the layout below and of every tokenizer's behaviour
 _FILES = {"ids": np.int32, "offsets": np.int64, "words": np.uint8, "starts": np.int64, "counts": np.int64}
 _STEP = 1 << 22  # ids that are validated at a time
+_SUMMED = 1 << 28  # bytes of ids up to which they have a checksum: of more only number and range are looked at
 _BUILDING = ".building-"
 _STALE = 24 * 3600  # seconds after which a half-built cache that nobody wrote to belongs to a process that was killed
 Encoded = late("fastembed.corpus", "Encoded")
@@ -35,7 +37,7 @@ class Place:
     """The cache of one corpus: a folder ``corpus-KEY`` with one raw array a file and meta.json.
 
     The key is a hash of the files' paths, sizes and times and of the settings. A cache is built under a temporary
-    name and renamed when it is complete.
+    name and renamed when it is complete. meta.json has a checksum of each array, but of ids beyond 256 MB.
     """
 
     def __init__(self, cache_dir, files, settings):
@@ -55,7 +57,7 @@ class Place:
             if meta.pop("sizes") != {name: len(array) for name, array in arrays.items()}:
                 return None
             replaced, dropped = int(meta.pop("replaced")), int(meta.pop("dropped"))
-            if meta != self.described or not _valid(arrays):
+            if meta.pop("sums") != _sums(arrays) or meta != self.described or not _valid(arrays):
                 return None
             vocab = Vocab((np.array(arrays["words"]), np.array(arrays["starts"])), np.array(arrays["counts"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -72,7 +74,7 @@ class Place:
         arrays = {"ids": encoded.ids, "offsets": encoded.offsets, "words": vocab.blob}
         arrays |= {"starts": vocab.offsets, "counts": vocab.counts}
         meta = self.described | {"replaced": encoded.replaced, "dropped": encoded.dropped}
-        meta["sizes"] = {name: len(array) for name, array in arrays.items()}
+        meta |= {"sizes": {name: len(array) for name, array in arrays.items()}, "sums": _sums(arrays)}
         with disk_errors(self.building):
             for name in ("words", "starts", "counts"):
                 arrays[name].tofile(os.path.join(self.building, name))
@@ -125,6 +127,11 @@ def _open(path, dtype):
     if os.path.getsize(path) == 0:
         return np.empty(0, dtype)
     return np.memmap(path, dtype, mode="r")
+
+
+def _sums(arrays):
+    """The checksum of each array by its name."""
+    return {name: zlib.crc32(array) for name, array in arrays.items() if name != "ids" or array.nbytes <= _SUMMED}
 
 
 def _valid(arrays):

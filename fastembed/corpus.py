@@ -65,7 +65,8 @@ class Corpus:
         function from str to a list of str, or a Hugging Face tokenizer. It gets lines, very long ones in pieces.
     lowercase : lower every token, as str.lower does.
     cache_dir : folder to keep the ids in, to be found again by a later run on the same unchanged files with the same
-        settings. Without it a large corpus (over 32 million tokens) uses a nameless temporary file.
+        settings. A damaged one is built again: checksums tell, but beyond 64 million tokens only ids out of range do.
+        Without it a large corpus (over 32 million tokens) uses a nameless temporary file.
     errors : "replace" what is not UTF-8, and NUL after the first 64 KB (earlier it marks a binary file, which is
         refused), by U+FFFD and report how often, or "strict": CorpusError with the offset.
     max_word_bytes : longer words are left out and counted. None is 1000, but 2^20 for models that cut words into pieces

@@ -64,17 +64,29 @@ def damage_value(entry, name, value):
     array.tofile(entry / name)
 
 
+def change_meta(entry, name, change):
+    meta = json.loads((entry / "meta.json").read_text())
+    (entry / "meta.json").write_text(json.dumps(meta | {name: change(meta[name])}))
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         lambda entry: damage_value(entry, "ids", 5),
         lambda entry: damage_value(entry, "ids", -1),
+        lambda entry: damage_value(entry, "ids", 0),
+        lambda entry: damage_value(entry, "counts", 9),
+        lambda entry: damage_value(entry, "words", ord("x")),
+        lambda entry: damage_value(entry, "offsets", 2),
+        lambda entry: damage_value(entry, "starts", 2),
         lambda entry: damage_value(entry, "offsets", 99),
         lambda entry: damage_value(entry, "starts", -3),
         lambda entry: os.truncate(entry / "ids", 8),
         lambda entry: os.truncate(entry / "counts", 0),
         lambda entry: os.truncate(entry / "words", 7),
         lambda entry: os.remove(entry / "offsets"),
+        lambda entry: change_meta(entry, "sums", lambda sums: None),
+        lambda entry: change_meta(entry, "sums", lambda sums: sums | {"ids": sums["ids"] ^ 1}),
         lambda entry: (entry / "meta.json").write_text("{"),
         lambda entry: (entry / "meta.json").write_text("[]"),
         lambda entry: (entry / "meta.json").write_text(json.dumps({"version": 99})),
@@ -87,6 +99,16 @@ def test_a_damaged_cache_is_built_again(kept, damage):
     assert [place.name for place in folder.iterdir()] == [entry.name]
     vocab, ids, _, _, _ = cache.Place(str(folder), fe.Corpus(path).source, _settings()).load()
     assert vocab.words == want[0] and ids.tolist() == want[2]
+
+
+def test_many_ids_have_no_checksum(kept, monkeypatch):
+    path, folder, entry, want = kept
+    monkeypatch.setattr(cache, "_SUMMED", 8)
+    assert found(fe.Corpus(path, cache_dir=folder).encode()) == want  # built again, now without
+    damage_value(entry, "ids", 0)
+    assert found(fe.Corpus(path, cache_dir=folder).encode())[2] != want[2]
+    damage_value(entry, "ids", 5)
+    assert found(fe.Corpus(path, cache_dir=folder).encode()) == want
 
 
 def _settings():
