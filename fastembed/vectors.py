@@ -214,13 +214,14 @@ class KeyedVectors:
         clip_start, clip_end : search these rows only; ``restrict_vocab=n`` means the first n.
         indexer : an object with ``most_similar(vector, topn)``, an approximate index, to ask instead.
 
-        Returns a list of (word, similarity), best first, without the words that were asked.
+        Returns (word, similarity) pairs, best first, without the words that were asked and any whose vector holds NaN.
         """
         if _none_wanted(topn):
             return []
         start, end = (0, _end(restrict_vocab)) if restrict_vocab else (clip_start, clip_end)
         keys, weights = _weighted(positive, negative)
         mean = self.get_mean_vector(keys, weights, post_normalize=True, ignore_missing=False)
+        _check_numbers(mean)
         if indexer is not None and isinstance(topn, int):
             return indexer.most_similar(mean, topn)
         scores = (self.vectors[start:end] @ mean) / self.norms[start:end]
@@ -243,10 +244,10 @@ class KeyedVectors:
         if isinstance(queries, np.ndarray) and queries.dtype.kind == "f":
             matrix, own = np.array(queries, np.float32, ndmin=2), None
             self._checked(matrix[:1].ravel())
-            _check_numbers(matrix)
         else:
-            own = np.array([self.get_index(key, -1) for key in queries], np.int64)
+            own = np.array([self.get_index(key, -2) for key in queries], np.int64)  # -1 is the row of nothing found
             matrix = np.array([self.get_vector(key) for key in queries], np.float32).reshape(-1, self.vector_size)
+        _check_numbers(matrix)
         lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
         matrix /= np.where(lengths > 0, lengths, 1)
         rows, scores = nearest(self.vectors, self.norms, matrix, topn + (own is not None), _end(restrict_vocab))
@@ -292,12 +293,12 @@ class KeyedVectors:
         """The product (end,) of (1 + cosine) / 2 over the keys."""
         product = np.ones(len(self.vectors[:end]))
         for key in keys:
-            vector = self.get_vector(key, norm=True) if isinstance(key, _KEYS) else self._checked(key)
+            vector = self._checked(self.get_vector(key, norm=True) if isinstance(key, _KEYS) else key)
             product *= (1 + (self.vectors[:end] @ vector) / self.norms[:end]) / 2
         return product
 
     def _best(self, scores, topn, asked, start):
-        """The ``topn`` best of scores (n,), whose rows begin at ``start``, without the rows ``asked``."""
+        """The ``topn`` best of scores (n,) that are numbers; rows begin at ``start``, those ``asked`` are left out."""
         if not topn:
             return scores
         wanted = min(topn + len(asked), len(scores))
@@ -307,8 +308,8 @@ class KeyedVectors:
             best = np.argpartition(-scores, wanted - 1)[:wanted] if wanted < len(scores) else np.arange(len(scores))
             best = best[np.argsort(-scores[best], kind="stable")]
         words = self.index_to_key
-        found = [(words[row + start], float(scores[row])) for row in best.tolist() if row + start not in asked]
-        return found[:topn]
+        found = ((row, float(scores[row])) for row in best.tolist() if row + start not in asked)
+        return [(words[row + start], score) for row, score in found if score == score][:topn]
 
     def closer_than(self, key1, key2):
         """The words that are nearer to ``key1`` than ``key2`` is."""
@@ -459,10 +460,10 @@ def nearest(vectors, norms, queries, topn, end=None, threads=None):
 
 
 def _top(scores, k):
-    """The rows (k,) of the best of scores (n,), best first."""
+    """The rows of the best k of scores (n,), best first; fewer if not so many are numbers."""
     best, rows = np.full((1, k), -np.inf, np.float32), np.full((1, k), -1, np.int64)
     select(scores.astype(np.float32, copy=False)[np.newaxis], np.ones(len(scores), np.float32), 0, best, rows)
-    return rows[0]
+    return rows[0, rows[0] >= 0]
 
 
 def _without(rows, scores, own):
@@ -475,11 +476,9 @@ def _without(rows, scores, own):
 
 def _listed(keys):
     """A key, a list of keys or None, as a list."""
-    if keys is None:
-        return []
     if isinstance(keys, _KEYS) or (isinstance(keys, np.ndarray) and keys.ndim == 1):
         return [keys]
-    return list(keys)
+    return [] if keys is None else list(keys)
 
 
 def _weighted(positive, negative):

@@ -295,3 +295,17 @@ def test_words_may_be_a_list(tmp_path):
     assert kv.most_similar("a")[0][0] == "b"
     kv.save(tmp_path / "kv.safetensors")
     assert KeyedVectors.load(tmp_path / "kv.safetensors").index_to_key == ["a", "b"]
+
+
+def test_vectors_that_are_no_numbers_are_no_neighbours(monkeypatch):
+    rows = np.float32([[1, np.nan], [1, 2], [2, 1], [np.nan, np.nan], [np.inf, 1]])
+    kv = KeyedVectors(list("abcde"), rows)
+    for few in (256, 0):  # the two ways to find the best
+        monkeypatch.setattr(vectors, "_FEW", few)
+        for topn in (1, 3, 10):
+            found = [kv.most_similar("b", topn=topn), kv.most_similar_cosmul("b", topn=topn)]
+            found += [kv.most_similar(kv["b"], topn=topn + 1)[1:], *kv.most_similar_batch(["b"], topn)]
+            assert [[word for word, _ in answer] for answer in found] == [["c"]] * 4
+    for ask in (kv.most_similar, kv.most_similar_cosmul, kv.most_similar_batch):
+        with pytest.raises(ParameterError, match="asked for holds NaN or infinity"):
+            ask(["a"])
