@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastembed as fe
-from fastembed.errors import FormatError
+from fastembed.errors import FormatError, MissingFolderError
 
 pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 from tiny_bert import CONFIG, TOKENS, contents, folder, tensors  # noqa: E402
@@ -36,6 +36,11 @@ def test_no_padding_that_others_would_take_for_tensors(tmp_path):
     header = (tmp_path / "m" / "model.safetensors").read_bytes()
     names = json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])
     assert names.keys() - {"__metadata__"} == tensors().keys() and names["__metadata__"] == {"format": "pt"}
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    with pytest.raises(MissingFolderError, match="there is no folder .*missing to write to"):
+        hf.write(tmp_path / "missing" / "m", contents())
 
 
 def test_writing_replaces_all_files_or_none(tmp_path, monkeypatch):

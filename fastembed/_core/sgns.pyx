@@ -36,7 +36,7 @@ cdef enum:
     APART = 24         # ... and how far one is from the next at least
     FORESEEN = 48      # rows of a word that are fetched before it enters the window; what is beyond waits
     AHEAD = 2          # centre words whose rows are fetched before they are needed
-    HOT_LEVELS = 7     # the top of the Huffman tree is always in the cache
+    HOT_LEVELS = 10    # the top of the Huffman tree, 1 / 2 MB at dim 100, is always in the second-level cache
     TOGETHER = 16      # context words of one step: an output row sums the gradients of all, and must not jump too far
 
 

@@ -26,6 +26,12 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 _YOUNG = 60  # seconds in which a temporary file may not be locked yet, or no more because it is being renamed
 
 
+def check_folder(path, folder):
+    """MissingFolderError if the folder that a path is to be made in is not there."""
+    if not os.path.isdir(folder):
+        raise MissingFolderError(f"{os.fspath(path)}: there is no folder {folder} to write to")
+
+
 @contextmanager
 def atomic_write(path, mode="wb"):
     """A file object whose contents become ``path`` when the block ends without an error.
@@ -49,8 +55,7 @@ def atomic_write(path, mode="wb"):
             with open(given, mode, **text) as file:  # a folder raises IsADirectoryError here; /dev/stdout has no path
                 yield file
             return
-        if not os.path.isdir(os.path.dirname(path)):
-            raise MissingFolderError(f"{os.fspath(given)}: there is no folder {os.path.dirname(path)} to write to")
+        check_folder(given, os.path.dirname(path))
         temporary = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.tmp")
         try:
             with open(os.open(temporary, _FLAGS, 0o666), mode, **text) as file:

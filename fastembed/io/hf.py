@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import FormatError, ParameterError
 from ..pieces import Pieces, parsed, special_of, vocab_lines
 from . import native
-from .atomic import atomic_write
+from .atomic import atomic_write, check_folder
 from .source import open_file
 
 LOG = logging.getLogger("fastembed")
@@ -254,6 +254,7 @@ def write(folder, contents):
         "tokenizer_config.json": _dumped(plain | kinds | pieces.rules()),
         "vocab.txt": "".join(f"{token}\n" for token in pieces.tokens),
     }
+    check_folder(folder, os.path.dirname(folder))
     os.mkdir(temporary)
     try:
         native.write(os.path.join(temporary, "model.safetensors"), contents.tensors, {"format": "pt"}, align=4)
