@@ -171,9 +171,10 @@ def test_the_same_run_gives_the_same_bits():
     assert (first[1] == second[1]).all() and (first[2] == second[2]).all()
 
 
-def test_threads_make_the_same_predictions():
+@pytest.mark.parametrize("hs", [False, True], ids=["negatives", "tree"])
+def test_threads_make_the_same_predictions(hs):
     """Draws, windows and schedule do not depend on the number of threads; only races may move the numbers."""
-    results = [run(problem(False), settings_of(), threads=n) for n in (1, 2, 5)]
+    results = [run(problem(hs, types=200), settings_of(threads=n), threads=n) for n in (1, 2, 5)]
     assert len({predictions for _, predictions in results}) == 1
     assert np.ptp([loss for loss, _ in results]) < 0.1 * results[0][0]
 
