@@ -93,7 +93,8 @@ class Corpus:
         threads=None,
         column=None,
     ):
-        self._whole, max_word_bytes = max_word_bytes is not None, LONGEST if max_word_bytes is None else max_word_bytes
+        self._may_be_whole, self._whole = max_word_bytes is None, None
+        max_word_bytes = LONGEST if max_word_bytes is None else max_word_bytes
         if errors not in ("replace", "strict"):
             raise ParameterError(f"errors={errors!r}: use 'replace' or 'strict'")
         if isinstance(max_word_bytes, bool) or not isinstance(max_word_bytes, int) or not 0 < max_word_bytes < 1 << 30:
@@ -119,16 +120,17 @@ class Corpus:
     def whole(self):
         """The same text with words of up to 2^20 bytes; itself, if it has a limit of its own or no longer word, or if
         it has been read and cannot be read again."""
-        if self._whole is True or (self._encoded is not None and not self._rereadable()):
+        if not self._may_be_whole or (self._encoded is not None and not (self._encoded.dropped and self._rereadable())):
             return self
-        if not self._whole:
+        if self._whole is None:
             self._whole = copy.copy(self)
-            self._whole.max_word_bytes, self._whole._whole, self._whole._encoded = WHOLE, True, None
+            self._whole.max_word_bytes, self._whole._may_be_whole, self._whole._encoded = WHOLE, False, None
         return self._whole
 
     def _rereadable(self):
-        files = self._files()
-        return self._encoded.dropped and all(file.regular for file in files) and not getattr(self.source, "one_shot", 0)
+        if isinstance(self.source, sources.Items):
+            return not self.source.one_shot
+        return all(file.regular for file in self.source)
 
     @property
     def tokenizer(self):

@@ -101,8 +101,8 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
     """Train float64 matrices in place on one epoch of row numbers (-1: no word); returns (loss, predictions).
 
     Sentences are cut into chunks by token position, as the compiled loop does it, and everything else is as in the
-    papers. settings: window, negative, cbow, dynamic_window, mean_gradient, seed, epoch, chunk_tokens, stay, threads,
-    lr(position). Of several threads this is the first one, as long as the others have not begun.
+    papers. settings: window, negative, cbow, dynamic_window, mean_gradient, seed, epoch, chunk_tokens, stay, and
+    lr(position).
     """
     s = settings
     tokens = [(row, number) for number, sentence in enumerate(sentences) for row in sentence]
@@ -113,10 +113,9 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
         if row >= 0 and (keep[row] == 0xFFFFFFFF or coin < keep[row]):
             thinned.append((position, row, number))
     loss, predictions = 0.0, 0
-    hot = slice(max(0, len(paths) - 1 - 127), len(paths) - 1) if paths is not None else slice(0)
     vectors = Plain(inputs) if parts is None else Composed(inputs, parts, thinned, s["window"])
     for chunk in range(-(-len(tokens) // s["chunk_tokens"])):
-        begin, shared = chunk * s["chunk_tokens"], outputs[hot].copy()
+        begin = chunk * s["chunk_tokens"]
         stream = Stream(s["seed"], s["epoch"], 0x100 + chunk)
         centres = [k for k, (position, *_) in enumerate(thinned) if begin <= position < begin + s["chunk_tokens"]]
         drawn = negatives_ahead(centres, stream, noise, s, parts is None)
@@ -146,7 +145,6 @@ def word2vec_epoch(sentences, keep, inputs, outputs, settings, noise=None, paths
                     loss += train_skipgram(inputs, outputs, part, rows, labels, s["lr"](begin), s["stay"])
                 predictions += len(context)
         vectors.end()
-        outputs[hot] = shared + (outputs[hot] - shared) / s["threads"]
     return loss, predictions
 
 

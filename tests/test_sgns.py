@@ -5,7 +5,7 @@ import pytest
 import reference
 
 from fastembed import memory, parallel
-from fastembed._core import simd
+from fastembed._core import probe, simd
 from fastembed._core.job import Job
 from fastembed._core.sgns import Trainer
 from fastembed.vocab import Vocab
@@ -100,9 +100,19 @@ def test_loop_equals_reference(isa, case, hs):
 
 
 @pytest.mark.parametrize("types", [2, 3, V, 90, 129, 130, 300])
-def test_a_thread_of_several_has_its_own_top_of_the_tree(types):
-    """After each chunk the shared rows, the last 127 nodes, move the third part of the way to them."""
+def test_one_of_several_threads_that_works_alone(types):
+    """It trains rows of its own for the last 127 nodes of the tree; the shared ones follow it the whole way."""
     check_loop(problem(True, 1, types), settings_of(threads=3), least=types)
+
+
+def test_own_rows_and_shared_ones_meet():
+    random = np.random.default_rng(8)
+    shared, step = (random.standard_normal((9, 16)).astype(np.float32) for _ in range(2))
+    before, own = shared.copy(), np.empty((4, 16), np.float32)
+    probe.meet(own, shared, step[:4], 0.25)
+    np.testing.assert_array_equal(shared[:5], before[:5])
+    np.testing.assert_allclose(shared[5:], before[5:] + step[:4] / 4, atol=1e-6)
+    np.testing.assert_array_equal(own, shared[5:])
 
 
 def check_loop(parts, settings, least=50):

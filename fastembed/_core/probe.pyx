@@ -7,6 +7,7 @@ from libc.string cimport memset
 
 from fastembed._core.blas cimport Matrix, gemm, turned
 from fastembed._core.blas cimport matrix as rows_of
+from fastembed._core.hot cimport Hot, hot_begin, hot_meet, hot_or_shared
 from fastembed._core.simd cimport fe_dense, fe_loss, fe_named, fe_step, kernels, rounding_room, step_scratch
 
 
@@ -67,6 +68,19 @@ cdef class Step:
     def softmax(self, int target):
         """Take the step with a softmax over the outputs, of which `target` is the right one; returns its loss."""
         return kernels.softmax_step(&self.c, target)
+
+
+def meet(float[:, ::1] own, float[:, ::1] shared, const float[:, ::1] step, float share):
+    """Own rows (n, D') of the last n shared ones (any, D') begin, take a step (n, D') and meet them; see hot.pxd."""
+    cdef Hot hot
+    cdef Py_ssize_t r, k
+    hot.n, hot.stride, hot.first = own.shape[0], own.shape[1], shared.shape[0] - own.shape[0]
+    hot.rows, hot.shared = &own[0, 0], &shared[0, 0]
+    hot_begin(&hot)
+    for r in range(own.shape[0]):
+        for k in range(own.shape[1]):
+            hot_or_shared(&hot, hot.first + r)[k] += step[r, k]
+    hot_meet(&hot, share)
 
 
 def mean(const float[:, ::1] rows):

@@ -344,18 +344,19 @@ cdef int64_t train_composed(const Plan *plan, Scratch *scratch) noexcept nogil:
 cdef void train_chunks(const Plan *plan, Scratch *scratch, fe_job *job, double[::1] loss,
                        int64_t[::1] predictions) noexcept nogil:
     """Work until no chunk is left; a loss that is no number stops the run."""
-    cdef int64_t chunk = fe_job_take(job)
+    cdef int64_t done, chunk = fe_job_take(job), begun = min(plan.threads, predictions.shape[0] - chunk)
     hot_begin(&scratch.hot)
     while chunk >= 0:
         scratch.loss.total = 0
         predictions[chunk] = train_chunk(plan, scratch, chunk)
-        hot_meet(&scratch.hot)
         kernels.settle(&scratch.loss)
         loss[chunk] = scratch.loss.total
         if not isfinite(loss[chunk]):
             fe_job_stop(job)
         fe_job_add(job, min(plan.chunk_tokens, plan.text.tokens - chunk * plan.chunk_tokens))
-        chunk = fe_job_take(job)
+        done, chunk = chunk, fe_job_take(job)
+        begun = chunk - done if chunk >= 0 else begun  # the one that is done and the other threads' meanwhile
+        hot_meet(&scratch.hot, 1.0 / begun)
 
 
 cdef class Worker:
@@ -400,8 +401,7 @@ cdef Worker new_worker(const Plan *plan):
         c.signs[i] = -0.0
     kernels.settle(&c.loss)
     c.hot.n = min(HOT, plan.nodes) if plan.threads > 1 else 0
-    c.hot.first, c.hot.stride, c.hot.share = plan.nodes - c.hot.n, plan.stride, 1.0 / plan.threads
-    c.hot.shared = plan.outputs
+    c.hot.first, c.hot.stride, c.hot.shared = plan.nodes - c.hot.n, plan.stride, plan.outputs
     c.hot.rows = <float *>worker.room(max(1, c.hot.n) * plan.stride, np.float32)
     return worker
 
