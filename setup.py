@@ -14,6 +14,7 @@ from setuptools import Extension, setup
 MODULES = {
     "simd": ["dispatch.c", "room.c", "kernels_base.c", "kernels_avx2.c", "kernels_avx512.c"],
     "job": [],
+    "bell": [],
     "blas": [],
     "sgns": [],
     "subwords": [],

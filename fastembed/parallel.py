@@ -8,11 +8,12 @@ step, which is short (share), it is one of the workers.
 import _thread
 import os
 import threading
-from itertools import repeat
 
+from ._core.bell import Bell, follow
 from ._core.job import Job
 from .errors import ParameterError
 
+IDLE_SECONDS = 5.0  # how long a thread waits for the next step
 POLL_SECONDS = 0.05  # how late the main thread may notice the end of a run, and how often it reports
 
 
@@ -70,29 +71,111 @@ def share(work, chunks, threads):
     """One step of a run that is under way: ``work(job, number)`` until all chunks are done, in this thread and as many
     more as it takes. No progress, and Ctrl-C waits for the end: a step takes milliseconds, some of them a part of one.
 
-    So its threads are begun without threading.Thread, whose start waits until the new thread has said that it runs.
+    So its threads stay for the next step (``_Hand``), and one that comes when all chunks are taken is not waited for.
     """
     job, threads = Job(chunks), min(threads, chunks)
     if threads <= 1:
         return work(job, 0) if threads else None
-    errors, begun, ended, bell = [], [], set(), threading.Semaphore(0)
-    body = _body(work, job, errors, lambda number: (ended.add(number), bell.release()))
+    hands, tasks, errors = [], [], []
     try:
-        # all in C: no Ctrl-C can come between a thread's start and its name in the list of those to wait for
-        begun.extend(map(_thread.start_new_thread, repeat(body), zip(range(1, threads), strict=True)))
-        body(0)
-    except BaseException as error:  # no thread could be begun; in a worker they are caught
+        hands.extend(_hand() for _ in range(threads - 1))
+        tasks.extend(_Task(work, job, number, errors) for number in range(1, threads))
+        for hand, task in zip(hands, tasks, strict=True):
+            hand.give(task)
+        work(job, 0)
+    except BaseException as error:  # no thread could be begun, or it is ours; those of others are caught
         job.stop()
         errors.append(error)
-    while len(ended - {0}) < len(begun):
-        try:
-            bell.acquire()
-        except KeyboardInterrupt as error:
-            job.stop()
-            errors.append(error)
+    _finish(hands, tasks, job, errors)
     if errors:
         raise errors[0]
     return None
+
+
+class _Task:
+    """A thread's part in a step, which the first who asks for it has: the thread, or the step, which goes without."""
+
+    __slots__ = ("ended", "errors", "job", "number", "owner", "work")
+
+    def __init__(self, work, job, number, errors):
+        self.work, self.job, self.number, self.errors = work, job, number, errors
+        self.owner, self.ended = {}, False
+
+    def is_for(self, who):
+        return self.owner.setdefault(None, who) is who  # both at once: one alone succeeds
+
+    def do(self):
+        try:
+            if follow(self.job):
+                self.work(self.job, self.number)
+        except BaseException as error:
+            self.job.stop()
+            self.errors.append(error)
+        self.ended = True
+
+
+class _Hand:
+    """A thread that waits for tasks, and ends if none comes for a while.
+
+    It is begun without threading.Thread, whose start waits until the new thread has said that it runs.
+    """
+
+    __slots__ = ("done", "go", "task")
+
+    def __init__(self):
+        self.go, self.done, self.task = Bell(), Bell(), None
+        _thread.start_new_thread(self._serve, ())
+
+    def give(self, task):
+        self.task = task
+        self.go.ring()
+
+    def _serve(self):
+        while self.go.wait(IDLE_SECONDS) or not self._dismissed():
+            task = self.task
+            if task is not None and task.is_for(self):
+                self.task = None
+                task.do()
+                task = None  # and with it what it works on
+                self.done.ring()
+
+    def _dismissed(self):
+        """Whether nobody has this hand, nor will have it."""
+        try:
+            _idle.remove(self)
+        except ValueError:
+            return False
+        return True
+
+
+_idle = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)  # which has none of the threads
+
+
+def _hand():
+    try:
+        return _idle.pop()
+    except IndexError:
+        return _Hand()
+
+
+def _finish(hands, tasks, job, errors):
+    """Wait for the hands whose tasks have begun, take back the others; keep them. Ctrl-C waits until then."""
+    while hands:
+        try:
+            while tasks:
+                task, hand = tasks[-1], hands[len(tasks) - 1]
+                if task.is_for(job):
+                    hand.task = None
+                else:
+                    while not task.ended:
+                        hand.done.wait()
+                tasks.pop()
+            _idle.append(hands.pop())
+        except KeyboardInterrupt as error:
+            job.stop()
+            errors.append(error)
 
 
 def _body(work, job, errors, say):

@@ -1,0 +1,83 @@
+"""Bell: one thread rings, another waits, at first without going to sleep.
+
+A sleeping thread needs 20 to 60 us to be woken, as long as many a step takes; one that asks again and again, and lets
+others have the processor between, is there at once.
+"""
+
+from fastembed._core.job cimport Job, fe_job_next, fe_job_stopped
+
+cdef extern from "Python.h" nogil:
+    ctypedef void *PyThread_type_lock
+    ctypedef enum PyLockStatus:
+        PY_LOCK_FAILURE
+        PY_LOCK_ACQUIRED
+        PY_LOCK_INTR
+    PyThread_type_lock PyThread_allocate_lock()
+    void PyThread_free_lock(PyThread_type_lock lock)
+    int PyThread_acquire_lock(PyThread_type_lock lock, int wait)
+    PyLockStatus PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible)
+    void PyThread_release_lock(PyThread_type_lock lock)
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() except -1
+
+cdef extern from "turns.h" nogil:
+    void FE_YIELD()
+
+cdef enum:
+    AWAKE = 200  # times that a thread asks before it sleeps, 40 to 100 us
+
+
+cdef class Bell:
+    """Rung once, it stays rung until somebody has waited for it; rung again meanwhile, it is rung still."""
+    cdef PyThread_type_lock lock  # held while the bell is silent
+    cdef bint rung
+
+    def __cinit__(self):
+        self.lock = PyThread_allocate_lock()
+        if self.lock == NULL:
+            raise MemoryError("no memory for a lock")
+        PyThread_acquire_lock(self.lock, 1)
+
+    def __dealloc__(self):
+        if self.lock != NULL:
+            if not self.rung:
+                PyThread_release_lock(self.lock)
+            PyThread_free_lock(self.lock)
+
+    def ring(self):
+        if not self.rung:
+            self.rung = True
+            PyThread_release_lock(self.lock)
+
+    def wait(self, double seconds=-1):
+        """Whether it was rung, within so many seconds if they are not below 0; in the main thread Ctrl-C ends it."""
+        cdef int _k
+        cdef PyLockStatus found = PY_LOCK_FAILURE
+        with nogil:
+            for _k in range(AWAKE):
+                if PyThread_acquire_lock(self.lock, 0):
+                    found = PY_LOCK_ACQUIRED
+                    break
+                FE_YIELD()
+            if found != PY_LOCK_ACQUIRED:
+                found = PyThread_acquire_lock_timed(self.lock, <long long> (seconds * 1e6) if seconds >= 0 else -1, 1)
+        if found == PY_LOCK_ACQUIRED:
+            self.rung = False
+        elif found == PY_LOCK_INTR:
+            PyErr_CheckSignals()
+        return found == PY_LOCK_ACQUIRED
+
+
+def follow(Job job):
+    """Wait for a moment until another thread has taken a chunk of the job, or it is stopped; whether any are left.
+
+    That thread holds Python's lock until then, and to wait for that means to sleep.
+    """
+    cdef int _k
+    with nogil:
+        for _k in range(AWAKE):
+            if fe_job_next(&job.c) > 0 or fe_job_stopped(&job.c):
+                break
+            FE_YIELD()
+    return fe_job_next(&job.c) < job.c.chunks and not fe_job_stopped(&job.c)
