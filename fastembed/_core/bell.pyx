@@ -25,7 +25,7 @@ cdef extern from "turns.h" nogil:
     void FE_YIELD()
 
 cdef enum:
-    AWAKE = 200  # times that a thread asks before it sleeps, 40 to 100 us
+    AWAKE = 100  # times that a thread asks before it sleeps: 20 to 100 us
 
 
 cdef class Bell:
