@@ -131,13 +131,13 @@ class _Hand:
         self.go.ring()
 
     def _serve(self):
-        while self.go.wait(IDLE_SECONDS) or not self._dismissed():
-            task = self.task
+        done = None
+        while self.go.wait(IDLE_SECONDS, done) or not self._dismissed():
+            task, done = self.task, None
             if task is not None and task.is_for(self):
                 self.task = None
                 task.do()
-                task = None  # and with it what it works on
-                self.done.ring()
+                task, done = None, self.done  # to be rung; and nothing is kept of what it worked on
 
     def _dismissed(self):
         """Whether nobody has this hand, nor will have it."""

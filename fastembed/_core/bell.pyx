@@ -4,6 +4,8 @@ A sleeping thread needs 20 to 60 us to be woken, as long as many a step takes; o
 others have the processor between, is there at once.
 """
 
+from libc.stdint cimport int64_t
+
 from fastembed._core.job cimport Job, fe_job_next, fe_job_stopped
 
 cdef extern from "Python.h" nogil:
@@ -22,6 +24,10 @@ cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
 
 cdef extern from "turns.h" nogil:
+    ctypedef struct fe_turn:
+        pass
+    int fe_turn_come(fe_turn *turn, int64_t number)
+    void fe_turn_set(fe_turn *turn, int64_t number)
     void FE_YIELD()
 
 cdef enum:
@@ -29,9 +35,10 @@ cdef enum:
 
 
 cdef class Bell:
-    """Rung once, it stays rung until somebody has waited for it; rung again meanwhile, it is rung still."""
+    """One thread at a time rings, and one waits. Rung once, it stays rung until somebody has waited for it; rung again
+    meanwhile, it is rung still."""
     cdef PyThread_type_lock lock  # held while the bell is silent
-    cdef bint rung
+    cdef fe_turn rung
 
     def __cinit__(self):
         self.lock = PyThread_allocate_lock()
@@ -41,20 +48,27 @@ cdef class Bell:
 
     def __dealloc__(self):
         if self.lock != NULL:
-            if not self.rung:
-                PyThread_release_lock(self.lock)
+            self.sound()
             PyThread_free_lock(self.lock)
 
-    def ring(self):
-        if not self.rung:
-            self.rung = True
+    cdef void sound(self) noexcept nogil:
+        if not fe_turn_come(&self.rung, 1):
+            fe_turn_set(&self.rung, 1)
             PyThread_release_lock(self.lock)
 
-    def wait(self, double seconds=-1):
-        """Whether it was rung, within so many seconds if they are not below 0; in the main thread Ctrl-C ends it."""
+    def ring(self):
+        self.sound()
+
+    def wait(self, double seconds=-1, Bell first=None):
+        """Whether it was rung, within so many seconds if they are not below 0; in the main thread Ctrl-C ends it.
+
+        first : to be rung when this thread has given Python's lock away, for which the other would go to sleep.
+        """
         cdef int _k
         cdef PyLockStatus found = PY_LOCK_FAILURE
         with nogil:
+            if first is not None:
+                first.sound()
             for _k in range(AWAKE):
                 if PyThread_acquire_lock(self.lock, 0):
                     found = PY_LOCK_ACQUIRED
@@ -62,9 +76,9 @@ cdef class Bell:
                 FE_YIELD()
             if found != PY_LOCK_ACQUIRED:
                 found = PyThread_acquire_lock_timed(self.lock, <long long> (seconds * 1e6) if seconds >= 0 else -1, 1)
-        if found == PY_LOCK_ACQUIRED:
-            self.rung = False
-        elif found == PY_LOCK_INTR:
+            if found == PY_LOCK_ACQUIRED:
+                fe_turn_set(&self.rung, 0)
+        if found == PY_LOCK_INTR:
             PyErr_CheckSignals()
         return found == PY_LOCK_ACQUIRED
 
