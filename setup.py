@@ -15,6 +15,7 @@ MODULES = {
     "simd": ["dispatch.c", "room.c", "kernels_base.c", "kernels_avx2.c", "kernels_avx512.c"],
     "job": [],
     "bell": [],
+    "batch": [],
     "blas": [],
     "sgns": [],
     "subwords": [],

@@ -100,7 +100,7 @@ class Network:
         if random is not None or not isinstance(self.output, Softmax):
             return self.output.forward(self.features(contexts, random), words)
         inputs, outputs = self.params["hidden"].shape
-        self.shared = Repeats(contexts, self.params["embedding"])
+        self.shared = Repeats(contexts, self.params["embedding"], self.threads)
         features = self.scratch("features", len(words), outputs + inputs if self.direct else outputs)
         self.shared_tanh.forward(self.shared, features[:, :outputs])
         return self.output.forward(features, words, self.shared if self.direct else None)

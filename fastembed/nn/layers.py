@@ -12,7 +12,7 @@ from functools import wraps
 import numpy as np
 
 from .. import memory, parallel
-from .._core import dense
+from .._core import batch, dense
 
 
 class Embedding:
@@ -50,6 +50,11 @@ def sum_rows(bounds, members, rows, sums, threads=1):
         dense.sum_rows(job, bounds, members, rows, sums)
 
     parallel.share(work, -(-len(sums) // dense.ROWS), threads)
+
+
+def take_rows(matrix, ids, out, threads=1):
+    """out (n, D) becomes matrix[ids], whose ids (n,) are int32 and are not looked at."""
+    parallel.share(lambda job, _: batch.take(job, matrix, ids, out), -(-len(ids) // batch.ROWS), threads)
 
 
 def grouped(ids):

@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 
 from .. import parallel
-from .._core import repeats
-from .layers import Scratch, Tanh, sum_rows
+from .._core import batch, repeats
+from .layers import Scratch, Tanh, sum_rows, take_rows
 
 _PIECE = 320  # rows that a thread multiplies at once, at most
 
@@ -33,18 +33,10 @@ class Repeats:
     ([1, 2, 0, 1], [0, 2, 4], [[0, 1, 0], [3, 3, 2]])
     """
 
-    def __init__(self, ids, matrix):
-        (batch, columns), words = ids.shape, len(matrix)
-        keys = ids.T + np.arange(columns)[:, None] * words
-        places = np.sort((keys * batch + np.arange(batch)).ravel())  # faster than to sort places by their keys
-        keys, self.members = np.divmod(places, batch)
-        first = np.concatenate([[True], keys[1:] != keys[:-1]])
-        unique, self.bounds = keys[first], np.append(np.flatnonzero(first), len(keys))
-        self.starts = np.searchsorted(unique, np.arange(columns + 1) * words)
-        self.places = np.empty((columns, batch), np.int32)
-        self.places[keys // words, self.members] = np.cumsum(first) - 1
-        self.ids = (unique % words).astype(np.int32)
-        self.rows = matrix[self.ids]
+    def __init__(self, ids, matrix, threads=1):
+        self.ids, self.starts, self.bounds, self.members, self.places = batch.repeats(ids, len(matrix))
+        self.rows = np.empty((len(self.ids), matrix.shape[1]), matrix.dtype)
+        take_rows(matrix, self.ids, self.rows, threads)
 
     @property
     def arrays(self):

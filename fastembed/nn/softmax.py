@@ -11,8 +11,8 @@ The parameters are a matrix (V, K) and a bias (V,), whose names are given; an in
 import numpy as np
 
 from .. import parallel
-from .._core import softmax, tables, tree
-from .layers import Scratch, grouped
+from .._core import batch, softmax, tables, tree
+from .layers import Scratch, grouped, take_rows
 
 NEVER = -1e30  # bias of a word that is never predicted: its probability is exactly 0
 WIDE, NARROW = 512, 384  # words of a block, of large vocabularies and of small ones
@@ -130,20 +130,18 @@ class SampledSoftmax(Softmax):
         words = len(frequencies)
         ranks = np.arange(words, dtype=np.float64)
         noise = frequencies if proposal == "unigram" else np.log1p(1 / (ranks + 1)) / np.log1p(words)
-        self.samples, self.edges = samples, np.cumsum(noise)
+        self.samples, self.key = samples, (0,)
+        self.noise = np.stack([array.view(np.uint32) for array in tables.alias_table(noise)], axis=1)
         self.missed = np.stack([np.log1p(-np.minimum(p, 1 - 1e-12)) for p in (frequencies, noise)])
-        self.random = np.random.default_rng(0)
+        self.wanted = np.zeros(words, np.uint8)
 
     def seed(self, *key):
-        """Draw the next candidates from the stream of this key."""
-        self.random = np.random.default_rng(key)
+        """Draw the next candidates from the stream of this key, whole numbers."""
+        self.key = key
 
     def draw(self, targets):
         """The next candidates (n,) int32, rising, and log Q of each, as the parameters' type."""
-        drawn = np.searchsorted(self.edges, self.random.random(self.samples) * self.edges[-1], "right")
-        wanted = np.zeros(len(self.edges), bool)
-        wanted[np.minimum(drawn, len(self.edges) - 1)] = wanted[targets] = True
-        candidates = np.flatnonzero(wanted).astype(np.int32)
+        candidates = batch.candidates(self.noise, self.key, self.samples, targets, self.wanted)
         never = (len(targets) - 1) * self.missed[0, candidates] + self.samples * self.missed[1, candidates]
         return candidates, np.log(np.maximum(-np.expm1(never), 1e-30)).astype(self.params.flat.dtype)
 
@@ -152,7 +150,7 @@ class SampledSoftmax(Softmax):
         self.shared = shared
         self.candidates, expected = self.draw(targets)
         weights = self.scratch("weights", len(self.candidates), inputs.shape[1])
-        np.take(self.params[self.names[0]], self.candidates, axis=0, out=weights, mode="clip")  # others are slow
+        take_rows(self.params[self.names[0]], self.candidates, weights, self.threads)
         bias = self.params[self.names[1]][self.candidates] - expected
         return self._forward(inputs, np.searchsorted(self.candidates, targets).astype(np.int32), weights, bias)
 
