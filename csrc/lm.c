@@ -135,6 +135,7 @@ void fe_lm_find(const fe_lm *lm, const int32_t *rows, int64_t n, const int shape
 /* Words in a row. Column i + 1 has the n-grams that end with word i, column 0 those of the word before. */
 typedef struct scan {
     const fe_lm *lm;
+    int far;                                     /* whether what is asked for is looked at a while later only */
     int n;                                       /* words, in two halves, so that one is looked at while the lines of */
     int32_t words[BLOCK];                        /* the other are fetched */
     int length;                                  /* words before the one at hand, from <s> or the beginning */
@@ -151,6 +152,15 @@ typedef struct wanted {
     const fe_lm_slot *homes[HALF]; /* buckets; behind the first n others, for as many as there are words */
 } wanted;
 
+/* Ask for a line. In a full block many are on the way, and the second cache takes more of them at a time than the first. */
+FE_INLINE void fetch(const scan *s, const void *address)
+{
+    if (s->far)
+        FE_PREFETCH_FAR(address);
+    else
+        FE_PREFETCH(address);
+}
+
 FE_INLINE void unigrams(scan *s, int first, int last, const wanted *next)
 {
     const fe_lm *lm = s->lm;
@@ -160,7 +170,7 @@ FE_INLINE void unigrams(scan *s, int first, int last, const wanted *next)
         s->slot[1][i + 1] = (uint32_t)s->words[i];
         s->backoff[1][i + 1] = leaf ? (float)lm->nothing : node->backoff;
         s->sum[i] = node->prob;
-        FE_PREFETCH(next->homes[i - first]);
+        fetch(s, next->homes[i - first]);
     }
 }
 
@@ -200,7 +210,7 @@ FE_INLINE void ngrams(scan *s, int order, const int bounds[2], const wanted *fro
     for (; k < from->n; k++) {
         const fe_lm_slot *home = from->homes[k];
         const unsigned found = hits(home, from->keys[k]);
-        FE_PREFETCH(next->homes[k]);
+        fetch(s, next->homes[k]);
         if (found) {
             take(s, order, from->words[k], home + fe_lowest(found));
         } else if (FE_UNLIKELY(is_full(home))) {
@@ -209,7 +219,7 @@ FE_INLINE void ngrams(scan *s, int order, const int bounds[2], const wanted *fro
         }
     }
     for (; k < next->n; k++)
-        FE_PREFETCH(next->homes[k]);
+        fetch(s, next->homes[k]);
     for (int j = 0; j < waiting; j++) {
         const uint64_t at = look_on(s->lm, order, from->keys[late[j]]);
         if (at != FE_NONE)
@@ -288,6 +298,7 @@ static void score(const fe_lm *lm, source *from, double *out)
         s.backoff[k][0] = 0;
     }
     while ((s.n = fill(lm, from, s.words))) {
+        s.far = s.n == BLOCK;
         block(&s, half);
         for (int i = 0; i < s.n; i++) {
             *out = s.words[i] == FE_BOS ? 0 : s.sum[i] * LN10;
