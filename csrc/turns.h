@@ -36,4 +36,10 @@ static inline void fe_turn_set(fe_turn *turn, int64_t number)
     atomic_store_explicit(turn, number, memory_order_release);
 }
 
+/* What it was before; whoever swaps next sees what was written before this. */
+static inline int64_t fe_turn_swap(fe_turn *turn, int64_t number)
+{
+    return atomic_exchange_explicit(turn, number, memory_order_acq_rel);
+}
+
 #endif

@@ -9,7 +9,7 @@ import _thread
 import os
 import threading
 
-from ._core.bell import Bell, follow
+from ._core.bell import Bell, follow, step
 from ._core.job import Job
 from .errors import ParameterError
 
@@ -76,19 +76,9 @@ def share(work, chunks, threads):
     job, threads = Job(chunks), min(threads, chunks)
     if threads <= 1:
         return work(job, 0) if threads else None
-    hands, tasks, errors = [], [], []
-    try:
-        hands.extend(_hand() for _ in range(threads - 1))
-        tasks.extend(_Task(work, job, number, errors) for number in range(1, threads))
-        for hand, task in zip(hands, tasks, strict=True):
-            hand.give(task)
-        work(job, 0)
-    except BaseException as error:  # no thread could be begun, or it is ours; those of others are caught
-        job.stop()
-        errors.append(error)
-    _finish(hands, tasks, job, errors)
-    if errors:
-        raise errors[0]
+    errors = []
+    tasks = [_Task(work, job, number, errors) for number in range(1, threads)]
+    step(work, job, tasks, errors, _idle, _Hand, _thread.start_new_thread)
     return None
 
 
@@ -124,20 +114,16 @@ class _Hand:
 
     def __init__(self):
         self.go, self.done, self.task = Bell(), Bell(), None
-        _thread.start_new_thread(self._serve, ())
 
-    def give(self, task):
-        self.task = task
-        self.go.ring()
-
-    def _serve(self):
+    def serve(self):
         done = None
         while self.go.wait(IDLE_SECONDS, done) or not self._dismissed():
             task, done = self.task, None
             if task is not None and task.is_for(self):
                 self.task = None
                 task.do()
-                task, done = None, self.done  # to be rung; and nothing is kept of what it worked on
+                done = self.done  # to be rung
+            task = None  # nothing is kept of what it works on, nor of what another has taken back
 
     def _dismissed(self):
         """Whether nobody has this hand, nor will have it."""
@@ -151,31 +137,6 @@ class _Hand:
 _idle = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)  # which has none of the threads
-
-
-def _hand():
-    try:
-        return _idle.pop()
-    except IndexError:
-        return _Hand()
-
-
-def _finish(hands, tasks, job, errors):
-    """Wait for the hands whose tasks have begun, take back the others; keep them. Ctrl-C waits until then."""
-    while hands:
-        try:
-            while tasks:
-                task, hand = tasks[-1], hands[len(tasks) - 1]
-                if task.is_for(job):
-                    hand.task = None
-                else:
-                    while not task.ended:
-                        hand.done.wait()
-                tasks.pop()
-            _idle.append(hands.pop())
-        except KeyboardInterrupt as error:
-            job.stop()
-            errors.append(error)
 
 
 def _body(work, job, errors, say):

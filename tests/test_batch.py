@@ -69,9 +69,10 @@ def test_no_repeats_among_nothing():
 
 
 @pytest.mark.parametrize("wrong", [-1, 5])
-def test_ids_that_are_no_words(wrong):
+@pytest.mark.parametrize("other", [0, None])
+def test_ids_that_are_no_words(wrong, other):
     with pytest.raises(IndexError, match=f"{wrong}.* of 5 words"):
-        batch.repeats(np.int32([[0, 4], [wrong, 4]]), 5)
+        batch.repeats(np.int32([[wrong if other is None else other, 4], [wrong, 4]]), 5)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -73,8 +74,12 @@ def test_an_error_in_a_step_stops_the_others(failing):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a signal ends the process there")
-def test_ctrl_c_while_a_step_waits_for_its_thread():
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_signal_while_a_step_waits_for_its_thread(error):
     ended, other = [], threading.Event()
+
+    def handler(*_):
+        raise error
 
     def work(job, number):
         if number == 0:
@@ -84,12 +89,80 @@ def test_ctrl_c_while_a_step_waits_for_its_thread():
         wait_for_stop(job, number)
         ended.append(number)
 
+    before = signal.signal(signal.SIGINT, handler)
     timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        parallel.share(work, 2, 2)
-    timer.join()
+    try:
+        with pytest.raises(error):
+            parallel.share(work, 2, 2)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
     assert ended == [1]
+
+
+def test_ctrl_c_where_a_step_calls_python():
+    """A call is where it may come, apart from waits: no thread works on when the step has been left."""
+    begun, ended, other = [], [], threading.Event()
+
+    def work(job, number):
+        if number == 0:
+            assert other.wait(10)
+            return
+        begun.append(number)
+        other.set()
+        time.sleep(0.02)
+        ended.append(number)
+
+    def interrupted_at(call):
+        def trace(frame, *_):
+            nonlocal call
+            call -= frame.f_code.co_filename == parallel.__file__
+            if call == 0:
+                raise KeyboardInterrupt
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            parallel.share(work, 2, 2)
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(before)
+            assert begun == ended
+        return False
+
+    calls = 1
+    while interrupted_at(calls):
+        calls += 1
+        other.clear()
+    assert calls > 3 and begun
+
+
+def test_a_step_where_no_room_is_left_for_frames():
+    begun, ended, other = [], [], threading.Event()
+
+    def work(job, number):
+        if number == 0:
+            other.wait(10)
+            return deeper(job)
+        begun.append(number)
+        other.set()
+        wait_for_stop(job, number)
+        return ended.append(number)
+
+    def deeper(job):
+        return deeper(job)
+
+    def at(depth):
+        parallel.share(work, 2, 2) if depth == 0 else at(depth - 1)
+
+    for depth in range(sys.getrecursionlimit() - 150, sys.getrecursionlimit()):
+        other.clear()
+        with pytest.raises(RecursionError):
+            at(depth)
+        assert begun == ended
+    assert begun
 
 
 def test_a_step_whose_threads_cannot_be_begun_ends(monkeypatch):
@@ -123,11 +196,12 @@ def test_threads_of_a_step_stay_for_the_next(monkeypatch):
 def test_a_step_does_not_wait_for_a_thread_that_comes_late(monkeypatch):
     """All chunks are taken before the other thread may run; then that thread has nothing to do with it."""
     monkeypatch.setattr(parallel, "_idle", [])
-    held, numbers = threading.Event(), []
+    asked, held, numbers = threading.Event(), threading.Event(), []
 
     class Late(parallel._Task):
         def is_for(self, who):
             if isinstance(who, parallel._Hand):
+                asked.set()
                 held.wait()
             return super().is_for(who)
 
@@ -137,11 +211,19 @@ def test_a_step_does_not_wait_for_a_thread_that_comes_late(monkeypatch):
         numbers.append(number)
         while job.take() >= 0:
             pass
+        assert asked.wait(10)
 
     parallel.share(work, 4, 2)
     held.set()
     (hand,) = parallel._idle
     assert numbers == [0] and hand.task is None
+    kept = weakref.ref(work)  # and what it works on, which may be large
+    del work
+    for _ in range(1000):
+        if kept() is None:
+            break
+        time.sleep(0.001)
+    assert kept() is None
     monkeypatch.undo()
     parallel._idle.append(hand)
     test_a_step_is_worked_on_in_this_thread_too()

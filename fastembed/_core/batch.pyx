@@ -81,7 +81,7 @@ def repeats(const int32_t[:, ::1] ids, int64_t words):
     """
     cdef int64_t batch = ids.shape[0], columns = ids.shape[1], column, k, row = -1, at = 0
     cdef int bits = int(words - 1).bit_length()
-    cdef int32_t before, b
+    cdef int32_t before = 0, b
     unique, places = np.empty(batch * columns, np.int32), np.empty((columns, batch), np.int32)
     starts, bounds = np.empty(columns + 1, np.int64), np.empty(batch * columns + 1, np.int64)
     members = np.empty(batch * columns, np.int64)
@@ -93,10 +93,9 @@ def repeats(const int32_t[:, ::1] ids, int64_t words):
             s[column] = row + 1
             if batch:
                 sort_by_id(ids, column, bits, &order[0], &order[batch])
-            before = -1
             for k in range(batch):
                 b = order[k]
-                if ids[b, column] != before:
+                if k == 0 or ids[b, column] != before:
                     before = ids[b, column]
                     row += 1
                     u[row], bound[row] = before, at

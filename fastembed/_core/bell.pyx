@@ -1,4 +1,4 @@
-"""Bell: one thread rings, another waits, at first without going to sleep.
+"""Bell: one thread rings, another waits, at first without going to sleep; and a step, in which threads do so.
 
 A sleeping thread needs 20 to 60 us to be woken, as long as many a step takes; one that asks again and again, and lets
 others have the processor between, is there at once.
@@ -6,7 +6,7 @@ others have the processor between, is there at once.
 
 from libc.stdint cimport int64_t
 
-from fastembed._core.job cimport Job, fe_job_next, fe_job_stopped
+from fastembed._core.job cimport Job, fe_job_next, fe_job_stop, fe_job_stopped
 
 cdef extern from "Python.h" nogil:
     ctypedef void *PyThread_type_lock
@@ -26,8 +26,7 @@ cdef extern from "Python.h":
 cdef extern from "turns.h" nogil:
     ctypedef struct fe_turn:
         pass
-    int fe_turn_come(fe_turn *turn, int64_t number)
-    void fe_turn_set(fe_turn *turn, int64_t number)
+    int64_t fe_turn_swap(fe_turn *turn, int64_t number)
     void FE_YIELD()
 
 cdef enum:
@@ -52,8 +51,7 @@ cdef class Bell:
             PyThread_free_lock(self.lock)
 
     cdef void sound(self) noexcept nogil:
-        if not fe_turn_come(&self.rung, 1):
-            fe_turn_set(&self.rung, 1)
+        if not fe_turn_swap(&self.rung, 1):
             PyThread_release_lock(self.lock)
 
     def ring(self):
@@ -64,6 +62,9 @@ cdef class Bell:
 
         first : to be rung when this thread has given Python's lock away, for which the other would go to sleep.
         """
+        return self.heard(seconds, first)
+
+    cdef bint heard(self, double seconds, Bell first) except -1:
         cdef int _k
         cdef PyLockStatus found = PY_LOCK_FAILURE
         with nogil:
@@ -77,7 +78,7 @@ cdef class Bell:
             if found != PY_LOCK_ACQUIRED:
                 found = PyThread_acquire_lock_timed(self.lock, <long long> (seconds * 1e6) if seconds >= 0 else -1, 1)
             if found == PY_LOCK_ACQUIRED:
-                fe_turn_set(&self.rung, 0)
+                fe_turn_swap(&self.rung, 0)
         if found == PY_LOCK_INTR:
             PyErr_CheckSignals()
         return found == PY_LOCK_ACQUIRED
@@ -95,3 +96,47 @@ def follow(Job job):
                 break
             FE_YIELD()
     return fe_job_next(&job.c) < job.c.chunks and not fe_job_stopped(&job.c)
+
+
+def step(work, Job job, list tasks, list errors, list idle, make, begin):
+    """work(job, 0) in this thread while hands do the tasks; then take back what none has begun, and wait for the rest.
+    The hands are then idle. Raises the first of the errors.
+
+    make : of a new hand, where none is idle; begin(hand.serve, ()) gives it a thread.
+
+    This is in C, where Ctrl-C is not noticed: none comes between a hand's thread and its place in a list, nor before
+    the wait, for what handles it would not have begun. In what is called here it may come, and stops the job. From
+    then on nothing is called that has a frame, for which there may be no room.
+    """
+    cdef list hands = []
+    cdef Py_ssize_t last
+    try:
+        for _ in tasks:
+            try:
+                hand = idle.pop()
+            except IndexError:
+                hand = make()
+                begin(hand.serve, ())
+            hands.append(hand)
+        for hand, task in zip(hands, tasks):
+            hand.task = task
+            hand.go.ring()
+        work(job, 0)
+    except BaseException as error:  # no thread could be begun, or it is ours; those of others are caught
+        fe_job_stop(&job.c)
+        errors.append(error)
+    while hands:
+        try:
+            last = len(hands) - 1
+            hand, task = hands[last], tasks[last]
+            if (<dict?> task.owner).setdefault(None, job) is job:  # task.is_for(job)
+                hand.task = None
+            else:
+                while not task.ended:
+                    (<Bell?> hand.done).heard(-1, None)
+            idle.append(hands.pop())
+        except BaseException as error:  # Ctrl-C, or what the handler of another signal raises
+            fe_job_stop(&job.c)
+            errors.append(error)
+    if errors:
+        raise errors[0]
