@@ -136,7 +136,7 @@ def test_ctrl_c_where_a_step_calls_python():
     while interrupted_at(calls):
         calls += 1
         other.clear()
-    assert calls > 3 and begun
+    assert calls > 2 and begun  # share and its tasks; a comprehension of its own before Python 3.12
 
 
 def test_a_step_where_no_room_is_left_for_frames():
