@@ -10,7 +10,7 @@ WEIGHTS = np.float64([8, 0, 4, 2, 1, 1, 0])
 
 
 def noise(weights):
-    return np.stack([array.view(np.uint32) for array in tables.alias_table(np.float64(weights))], axis=1)
+    return tables.alias_cells(tables.alias_table(np.float64(weights)))
 
 
 def drawn(key, samples=1, targets=(), weights=WEIGHTS):

@@ -5,7 +5,7 @@ import pytest
 import reference
 
 from fastembed import memory, parallel
-from fastembed._core import probe, simd
+from fastembed._core import probe, simd, tables
 from fastembed._core.job import Job
 from fastembed._core.sgns import Trainer
 from fastembed.vocab import Vocab
@@ -35,7 +35,7 @@ def problem(hs, sample=0.05, types=V):
     inputs, outputs = (memory.zeros((words, simd.padded(DIM))) for _ in range(2))
     inputs[:, :DIM] = random.uniform(-0.3, 0.3, (words, DIM))
     outputs[:, :DIM] = random.uniform(-0.3, 0.3, (words, DIM))
-    noise = None if hs else np.stack([a.view(np.uint32) for a in vocab.alias_table(0.75)], 1)
+    noise = None if hs else tables.alias_cells(vocab.alias_table(0.75))
     paths = vocab.huffman() if hs else None
     return (ids, offsets, gates), inputs, outputs, noise, paths
 

@@ -44,6 +44,11 @@ def alias_table(const double[::1] weights):  # weights (V,), sum > 0
     return threshold, alias
 
 
+def alias_cells(table):
+    """Threshold and alias, as ``alias_table`` gives them, side by side as csrc/rng.h's fe_alias: (V, 2) uint32."""
+    return np.stack([part.view(np.uint32) for part in table], axis=1)
+
+
 def huffman(const int64_t[::1] counts):  # counts (V,), highest first
     """Huffman paths: offsets (V+1,) int64, nodes (L,) int32, codes (L,) uint8; see Vocab.huffman."""
     cdef int64_t size = counts.shape[0], k, at, leaf = size - 1, inner = 0, pick, child

@@ -10,7 +10,7 @@ import json
 import numpy as np
 
 from .. import memory
-from .._core import sgns, simd
+from .._core import sgns, simd, tables
 from ..errors import FormatError, ParameterError
 from ..io import native
 from ..parallel import check_threads
@@ -202,7 +202,7 @@ class Word2Vec(Trained):
         if self.position.chunk == 0:
             self.position.chunk_tokens = self._chunk_tokens(len(encoded.ids))
         paths = self.vocab.huffman() if self.hs else None
-        noise = None if self.hs else np.stack([a.view(np.uint32) for a in self.vocab.alias_table(self.ns_exponent)], 1)
+        noise = None if self.hs else tables.alias_cells(self.vocab.alias_table(self.ns_exponent))
         settings = {
             "dim": self.dim,
             "window": self.window,

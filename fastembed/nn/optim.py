@@ -70,8 +70,8 @@ class Optimizer:
             raise ParameterError(f"ids from {ids.min()} to {ids.max()}: {name} has {len(values)} rows")
         flat = [a.reshape(len(a), -1) for a in (gradients, values)]
         arrays = (ids, *flat, *(a.reshape(len(a), flat[0].shape[1]) for a in self.kept_for(name)))
-        chunks, threads = -(-len(ids) // optim.ROWS), 1 + flat[0].size // optim.SPAN  # few by one alone
-        parallel.share(lambda job, _: optim.rows(job, self.rule, *arrays), chunks, min(self.threads, threads))
+        chunks, threads = -(-len(ids) // optim.ROWS), min(self.threads, 1 + flat[0].size // optim.SPAN)
+        parallel.share(lambda job, _: optim.rows(job, self.rule, *arrays), chunks, threads)
 
     def _fitting(self, name, gradient, rows=None):
         """The array that a gradient is of; ParameterError unless it is like that, or like so many of its rows: what

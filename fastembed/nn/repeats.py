@@ -28,6 +28,8 @@ class Repeats:
     bounds, members : row u is that of the examples members[bounds[u]:bounds[u + 1]].
     places : (n, B) int32, each example's rows.
 
+    ids is (B, n) int32, matrix (words, D); IndexError for an id that is no row of it. Threads copy the rows.
+
     >>> found = Repeats(np.int32([[1, 1], [2, 1], [1, 0]]), np.eye(3, dtype=np.float32))
     >>> found.ids.tolist(), found.starts.tolist(), found.places.tolist()
     ([1, 2, 0, 1], [0, 2, 4], [[0, 1, 0], [3, 3, 2]])

@@ -131,12 +131,12 @@ class SampledSoftmax(Softmax):
         ranks = np.arange(words, dtype=np.float64)
         noise = frequencies if proposal == "unigram" else np.log1p(1 / (ranks + 1)) / np.log1p(words)
         self.samples, self.key = samples, (0,)
-        self.noise = np.stack([array.view(np.uint32) for array in tables.alias_table(noise)], axis=1)
+        self.noise = tables.alias_cells(tables.alias_table(noise))
         self.missed = np.stack([np.log1p(-np.minimum(p, 1 - 1e-12)) for p in (frequencies, noise)])
         self.wanted = np.zeros(words, np.uint8)
 
     def seed(self, *key):
-        """Draw the next candidates from the stream of this key, whole numbers."""
+        """Draw the next candidates from the stream of this key: whole numbers from 0 to 2^64 - 1."""
         self.key = key
 
     def draw(self, targets):
