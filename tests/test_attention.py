@@ -188,6 +188,17 @@ def test_the_result_does_not_depend_on_threads_and_company(isa):
         np.testing.assert_array_equal(alone, found[0][0][:, first:last])
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_memory_is_used_again(threads):
+    """Layer after layer and call after call."""
+    encoder, (ids, offsets, segments) = make("odd", threads=threads)
+    encoder.forward(ids, offsets, segments)
+    first = dict(encoder._store)
+    assert sum(name.endswith("heads") for name in first) == (2 if threads > 1 else 1)
+    encoder.forward(ids, offsets, segments)
+    assert encoder._store.keys() == first.keys() and all(encoder._store[name] is first[name] for name in first)
+
+
 def test_blocks():
     offsets = np.array([0, 3, 10, 12, 13])
     assert whole_blocks(offsets, 10)[:, :4].tolist() == [[0, 10, 0, 2], [10, 13, 2, 4]]

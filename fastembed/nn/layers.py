@@ -134,9 +134,9 @@ class Loan:
         self.store, self.dtype, self.taken = store, dtype, {}
 
     def __call__(self, name, *shape):
-        """An array of this shape; what it holds is left from before."""
+        """An array of this shape, in the same memory when it is asked for again; what it holds is left from before."""
         size = math.prod(shape)
-        flat = self.store.pop(name, None)
+        flat = self.taken[name] if name in self.taken else self.store.pop(name, None)
         if flat is None or len(flat) < size:
             flat = memory.zeros((size,), self.dtype)
         self.taken[name] = flat
