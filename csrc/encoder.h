@@ -16,6 +16,9 @@ typedef struct fe_dense {
     const void *residual; /* (rows, columns), rows as far apart as those of out, perhaps out itself; or NULL */
     void *before;         /* likewise: gets what goes into the activation, unless that is linear; or NULL */
     int activation;
+    /* With bfloat16, for a result that is nothing but another's left side: pairs, in the first half of each row, that went
+     * through the activation as exactly as pairs need, if the kernel knows how. Columns are a multiple of FE_WIDEST. */
+    int paired_left, paired_out;
     void *room;           /* with bfloat16: FE_ROUNDING_ROOM floats */
 } fe_dense;
 
@@ -49,6 +52,7 @@ typedef struct fe_attention {
     void *context;             /* (rows, d) */
     void *logs;                /* (rows,): log of the sum of e^score, or NULL */
     void *room;                /* FE_ATTENTION_ROOM numbers */
+    void *rounding;            /* with bfloat16: FE_ROUNDING_ROOM(rows) floats */
     fe_drop drop;
     int64_t row;               /* which one the first of the rows is, for drop */
     int64_t stride, context_stride; /* numbers between rows of queries, keys and values; of the context */

@@ -131,6 +131,8 @@ typedef struct fe_kernels {
      * weights are not turned */
     void (*pack_bfloat16)(const fe_packing *packing);
     void (*dense_bfloat16)(const fe_dense *dense);
+    /* attention for the same, with products of bfloat16 where they are faster */
+    void (*attend_bfloat16)(const fe_attention *head);
 } fe_kernels;
 
 /* whether the compiler knows AVX512_BF16 */

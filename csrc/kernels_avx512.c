@@ -20,8 +20,10 @@
 #include "bfloat16_native.inc"
 #undef FE_ISA
 #undef FE_DENSE_BFLOAT16
+#undef FE_ATTEND_BFLOAT16
 #define FE_ISA avx512bf16
 #define FE_DENSE_BFLOAT16 dense_native
+#define FE_ATTEND_BFLOAT16 attend_native
 #include "table.inc"
 #endif
 
@@ -36,9 +38,11 @@
 #undef FE_ISA
 #undef FE_PACK_BFLOAT16
 #undef FE_DENSE_BFLOAT16
+#undef FE_ATTEND_BFLOAT16
 #define FE_ISA amx
 #define FE_PACK_BFLOAT16 pack_tiles
 #define FE_DENSE_BFLOAT16 dense_tiles
+#define FE_ATTEND_BFLOAT16 attend_float
 #include "table.inc"
 #endif
 #if defined(__clang__)

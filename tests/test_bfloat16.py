@@ -68,20 +68,34 @@ def test_product_equals_numpy(isa, depth, columns):
         np.testing.assert_array_equal(probe.dense_bfloat16(left[:rows], panels, bias), whole[:rows])
 
 
+def attention(qkv, heads):
+    """As transformer.attention, with products of rounded numbers: the probabilities before they are divided."""
+    q, k, v = (rounded(transformer.heads_of(part, heads)).astype(float) for part in np.split(qkv, 3, axis=1))
+    scores = q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[2])
+    p = np.exp(scores - scores.max(2, keepdims=True))
+    return transformer.beside(rounded(p) @ v / p.sum(2, keepdims=True)), p
+
+
 @pytest.mark.parametrize("activation", ["gelu", "gelu_new"])
 @pytest.mark.parametrize("name", SIZES)
 def test_encoder_equals_numpy(isa, name, activation, monkeypatch):
-    """Two numbers that differ by a float's rounding may differ by one of bfloat16: few of them, and no more."""
+    """Two numbers that differ by a float's rounding may differ by one of bfloat16: few of them, and no more; some more
+    where e^x and GELU are only as right as bfloat16."""
     plain, batch = make(name, activation=activation)
     exact, _ = expected(plain, batch)
     monkeypatch.setattr(transformer, "dense", lambda x, p, name: rounded(x) @ rounded(p[name]) + p[name + ".bias"])
+    near = isa == "avx512bf16" and plain.sizes.width // plain.sizes.heads % 32 == 0
+    if near:
+        monkeypatch.setattr(transformer, "attention", lambda qkv, heads, kept: attention(qkv, heads))
     wanted, _ = expected(plain, batch)
-    for threads in (1, 2):
-        states, _ = Encoder(plain.sizes, plain.params, threads, "bfloat16").forward(*batch)
-        assert states.dtype == np.float32 and np.abs(states - wanted).max() < 0.03
-        assert np.abs(states - wanted).mean() < 0.2 * np.abs(states - exact).mean()
-        cosines = (states * exact).sum(2) / np.linalg.norm(states, axis=2) / np.linalg.norm(exact, axis=2)
-        assert cosines.min() > 0.999
+    states, _ = Encoder(plain.sizes, plain.params, 1, "bfloat16").forward(*batch)
+    assert states.dtype == np.float32 and np.abs(states - wanted).max() < 0.03
+    assert np.abs(states - wanted).mean() < (0.4 if near else 0.2) * np.abs(states - exact).mean()
+    cosines = (states * exact).sum(2) / np.linalg.norm(states, axis=2) / np.linalg.norm(exact, axis=2)
+    assert cosines.min() > 0.999
+    for threads in (2, 3):
+        again, _ = Encoder(plain.sizes, plain.params, threads, "bfloat16").forward(*batch)
+        np.testing.assert_array_equal(again, states)
 
 
 def test_what_is_learnt_is_not_rounded(isa):

@@ -10,8 +10,9 @@ SIZES = {
     "tiny": {"vocab": 5, "positions": 6, "segments": 2, "width": 4, "layers": 2, "heads": 2, "inner": 6},
     "odd": {"vocab": 30, "positions": 70, "segments": 3, "width": 27, "layers": 3, "heads": 3, "inner": 37},
     "wide": {"vocab": 50, "positions": 40, "segments": 1, "width": 192, "layers": 1, "heads": 6, "inner": 600},
+    "long": {"vocab": 50, "positions": 90, "segments": 1, "width": 64, "layers": 2, "heads": 1, "inner": 1664},
 }
-LENGTHS = {"tiny": [3, 0, 1, 5], "odd": [1, 0, 0, 66, 5, 17, 2, 31, 0], "wide": [7, 40, 19]}
+LENGTHS = {"tiny": [3, 0, 1, 5], "odd": [1, 0, 0, 66, 5, 17, 2, 31, 0], "wide": [7, 40, 19], "long": [1, 65, 33, 90]}
 
 
 def gelu(x, kind="gelu"):

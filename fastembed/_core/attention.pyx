@@ -18,13 +18,13 @@ from fastembed._core.blas cimport Matrix, gemm, turned
 from fastembed._core.job cimport Job, fe_job, fe_job_stopped, fe_job_take
 from fastembed._core.rows cimport add_rows, dots, sum_of_three
 from fastembed._core.simd cimport (
-    GELU, GELU_NEW, attention_room, fe_attention, fe_attention_back, fe_dense, fe_drop, fe_encoder, fe_norm, kernels,
-    rounding_room)
+    GELU, GELU_NEW, WIDEST, attention_room, fe_attention, fe_attention_back, fe_dense, fe_drop, fe_encoder, fe_norm,
+    kernels, rounding_room)
 
 
 ACTIVATIONS = {"gelu": GELU, "gelu_new": GELU_NEW}
+NEAR = {False: 96, True: 128}  # rows that the near cache holds in all layers, and so with bfloat16
 cdef enum:
-    NEAR = 96   # rows that take the inner layer together, at most
     TALL = 256  # rows of a matrix whose gradient is a chunk: for each the other factor is put in order anew
 
 LAYER_FIELDS = (
@@ -70,10 +70,11 @@ cdef class Stack:
     cdef Layer *layers
     cdef const fe_encoder *table
     cdef void (*product)(const fe_dense *dense) noexcept nogil
-    cdef bint rounded
+    cdef void (*attention)(const fe_attention *head) noexcept nogil
+    cdef bint rounded, paired
     cdef fe_drop hidden_drop, attention_drop
     cdef int width, inner, depth, heads, activation
-    cdef int64_t rows, size, worker_room
+    cdef int64_t rows, size, worker_room, near
     cdef double epsilon
 
     def __init__(self, tuple sizes, int itemsize, str activation, double epsilon, tuple drops, bint rounded=False):
@@ -83,7 +84,9 @@ cdef class Stack:
         self.size, self.epsilon, self.activation = itemsize, epsilon, ACTIVATIONS[activation]
         self.table = &kernels.encoder[itemsize == 8]
         self.product = kernels.dense_bfloat16 if rounded else self.table.dense
-        self.held, self.rounded = [], rounded
+        self.attention = kernels.attend_bfloat16 if rounded else self.table.attend
+        self.held, self.rounded, self.near = [], rounded, NEAR[rounded]
+        self.paired = rounded and self.inner % WIDEST == 0
         self.table_of_layers = np.zeros((self.depth, len(LAYER_FIELDS)), np.intp)
         self.layers = <Layer *>address(self.table_of_layers)
         self.hidden_drop, self.attention_drop = drop_of(drops[0], drops[1]), drop_of(drops[0], drops[2])
@@ -174,12 +177,14 @@ cdef class Stack:
             while not fe_turn_come(&self.a.turns[other], layers) and not fe_job_stopped(job):
                 FE_YIELD()
 
-    cdef void attend(self, int layer, const int64_t *block, char *context, char *room) noexcept nogil:
+    cdef void attend(self, int layer, const int64_t *block, char *context, char *room,
+                     char *rounding) noexcept nogil:
         cdef fe_attention head
         cdef char *qkv = self.layers[layer].heads
         cdef char *logs = self.layers[layer].logs
         cdef int64_t s, begin, first, width = self.width, size = self.size
         cdef int h
+        head.rounding = rounding
         head.room, head.stride, head.context_stride, head.size = room, 3 * width, width, width // self.heads
         for s in range(block[2], block[3]):
             begin = self.a.offsets[s]
@@ -193,7 +198,7 @@ cdef class Stack:
                 head.context = context + ((first - block[0]) * width + h * head.size) * size
                 head.logs = NULL if logs == NULL else logs + (h * self.rows + first) * size
                 head.drop = self.dropping(layer, h)
-                self.table.attend(&head)
+                self.attention(&head)
 
     cdef void add(self, fe_dense *dense, char *more, fe_drop drop, int64_t first, int64_t rows,
                   char *out) noexcept nogil:
@@ -208,7 +213,7 @@ cdef class Stack:
         cdef const int64_t *block = self.a.blocks + 6 * number
         cdef Layer *w = &self.layers[layer]
         cdef int64_t first = block[0], rows = block[1] - block[0], line = self.width * self.size, k, begin
-        cdef int64_t parts = (rows + NEAR - 1) // NEAR  # so that what the inner layer gives them stays near, too
+        cdef int64_t parts = (rows + self.near - 1) // self.near  # so that the inner layer's results stay near, too
         cdef char *context = room if w.context == NULL else self.at(w.context, first, self.width)
         cdef char *a = room + rows * line if w.a == NULL else self.at(w.a, first, self.width)
         cdef char *rounding = room + self.worker_room - rounding_room(rows) * self.size if self.rounded else NULL
@@ -216,7 +221,7 @@ cdef class Stack:
                                          3 * self.width, rounding)
         self.run(&dense, rows, self.at(w.heads, first, 3 * self.width))
         self.meet(block, number, layer + 1, job)
-        self.attend(layer, block, context, room + 2 * rows * line)
+        self.attend(layer, block, context, room + 2 * rows * line, rounding)
         for k in range(parts):
             begin = rows * k // parts
             self.forward_rows(layer, first + begin, rows * (k + 1) // parts - begin, context + begin * line,
@@ -235,8 +240,10 @@ cdef class Stack:
         self.norm(middle, w.middle_scale, w.middle_bias, self.at(w.middle_stats, first, 2), rows, a)
         dense = self.dense(a, width, w.inner, w.inner_bias, self.inner, rounding)
         dense.activation, dense.before = self.activation, self.at(w.u, first, self.inner)
+        dense.paired_out = self.paired
         self.run(&dense, rows, h)
         dense = self.dense(h, self.inner, w.outer, w.outer_bias, width, rounding)
+        dense.paired_left = self.paired
         self.add(&dense, a, self.dropping(layer, self.heads + 1), first, rows, top)
         self.norm(top, w.top_scale, w.top_bias, self.at(w.top_stats, first, 2), rows, y)
 

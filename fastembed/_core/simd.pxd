@@ -126,6 +126,7 @@ cdef extern from "kernels.h" nogil:
         LINEAR "FE_LINEAR"
         GELU "FE_GELU"
         GELU_NEW "FE_GELU_NEW"
+        WIDEST "FE_WIDEST"
 
     ctypedef struct fe_dense:
         fe_product product
@@ -133,6 +134,8 @@ cdef extern from "kernels.h" nogil:
         const void *residual
         void *before
         int activation
+        int paired_left
+        int paired_out
         void *room
 
     int64_t rounding_room "FE_ROUNDING_ROOM" (int64_t rows)
@@ -163,6 +166,7 @@ cdef extern from "kernels.h" nogil:
         void *context
         void *logs
         void *room
+        void *rounding
         fe_drop drop
         int64_t row
         int64_t stride
@@ -236,6 +240,7 @@ cdef extern from "kernels.h" nogil:
         fe_encoder encoder[2]
         void (*pack_bfloat16)(const fe_packing *packing) noexcept nogil
         void (*dense_bfloat16)(const fe_dense *dense) noexcept nogil
+        void (*attend_bfloat16)(const fe_attention *head) noexcept nogil
     const fe_kernels *const *fe_available()
 
     int PAD "FE_PAD"

@@ -16,7 +16,6 @@ from ..errors import ParameterError
 from .layers import Loan, summed
 from .params import Params
 
-BLOCK = 96  # rows that a thread takes through all layers: about what its near cache holds
 BACK = 128  # rows of a block on the way back
 LEAST = 32  # rows of a part of a batch that is worth a thread: each reads all weights from memory
 MATRICES = {"qkv": "attention.qkv", "output": "attention.output", "inner": "inner", "outer": "outer"}
@@ -103,7 +102,9 @@ class Encoder:
     params : Params with the names and shapes of ``shapes(sizes)``, and perhaps others; None means new ones, all 0.
     threads : worker threads; the result does not depend on it.
     precision : of the numbers that the layers' matrix products take where no ``backward`` is to follow: "float32", or
-        "bfloat16", of 8 bits, rounded to the nearest. Sums, attention, LayerNorm and activations stay float32.
+        "bfloat16", of 8 bits, rounded to the nearest. Sums, LayerNorm, attention and activations stay float32, but
+        where the CPU has AVX512_BF16 and no AMX attention's products are rounded, too (for heads of a multiple of 32
+        numbers), and e^x and GELU are right to 1e-4, which is less than the rounding behind them.
 
     >>> sizes = EncoderSizes(vocab=10, positions=8, segments=2, width=6, layers=2, heads=2, inner=12)
     >>> encoder = Encoder(sizes)
@@ -181,7 +182,7 @@ class Encoder:
         size, rounded = np.dtype(sizes.dtype).itemsize, self.rounded and not keep
         stack = attention.Stack(sizes.batch(tokens), size, sizes.activation, sizes.epsilon, drops, rounded)
         if tokens:
-            blocks, cut = blocks_for(offsets, self.threads)
+            blocks, cut = blocks_for(offsets, self.threads, rounded)
             stack.hold(**dict(zip(("ids", "offsets", "segments"), batch, strict=True)), blocks=blocks, x=states[0])
             stack.hold(turns=np.zeros(len(blocks), np.int64) if cut else None)
             self._hold_layers(stack, states, loan, keep, 2 if cut else 1)
@@ -217,9 +218,9 @@ class Encoder:
         widths |= {"top": width, "top_stats": 2}
         if keep:
             stack.hold(sums=loan("sums", tokens, width), stats=loan("stats", tokens, 2))
+        heads = [loan(f"{number}.heads", tokens, 3 * width) for number in range(sizes.layers if keep else places)]
         for layer, matrices in enumerate(self._packed(False, keep, self.rounded and not keep)):
-            number = layer if keep else layer % places
-            stack.hold_layer(layer, heads=loan(f"{number}.heads", tokens, 3 * width), **matrices)
+            stack.hold_layer(layer, heads=heads[layer % len(heads)], **matrices)
             stack.hold_layer(layer, x=states[layer], y=states[layer + 1])
             stack.hold_layer(layer, **{ours: params[f"{layer}.{name}"] for ours, name in VECTORS.items()})
             if keep:
@@ -400,9 +401,9 @@ def cut_blocks(offsets, parts):
     return np.ascontiguousarray(np.stack([edges[:-1], edges[1:], first, last, begin, end], axis=1))
 
 
-def blocks_for(offsets, threads):
+def blocks_for(offsets, threads, rounded=False):
     """(blocks, whether they cut sentences): whole sentences, if there are enough of them to keep all threads busy."""
-    blocks = whole_blocks(offsets, BLOCK)
+    blocks = whole_blocks(offsets, attention.NEAR[rounded])
     parts = min(threads, int(offsets[-1]) // LEAST)
     if parts <= 1 or len(blocks) >= 4 * threads:
         return blocks, False
