@@ -199,6 +199,24 @@ def test_memory_is_used_again(threads):
     assert encoder._store.keys() == first.keys() and all(encoder._store[name] is first[name] for name in first)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("layers", [[0], [1], [2], [3], [0, 3], [1, 2], [0, 1, 2, 3]])
+def test_states_of_some_layers(layers, threads):
+    encoder, batch = make("odd", threads=threads)
+    states, tape = encoder.forward(*batch, layers=layers)
+    assert tape is None
+    np.testing.assert_array_equal(states, encoder.forward(*batch)[0][layers])
+
+
+@pytest.mark.parametrize("layers", [[], [4], [-1], [1, 0], [1, 1]])
+def test_impossible_layers(layers):
+    encoder, batch = make("odd")
+    with pytest.raises(ParameterError, match=r"layers=\[.*from 0 to 3"):
+        encoder.forward(*batch, layers=layers)
+    with pytest.raises(ParameterError, match="which a backward needs"):
+        encoder.forward(*batch, layers=[3], keep=True)
+
+
 def test_blocks():
     offsets = np.array([0, 3, 10, 12, 13])
     assert whole_blocks(offsets, 10)[:, :4].tolist() == [[0, 10, 0, 2], [10, 13, 2, 4]]

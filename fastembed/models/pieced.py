@@ -59,11 +59,13 @@ class PiecedModel(ContextualModel):
         if pool == "pooler":
             return self._through_pooler(sentences, layers, normalize)
         layers = ("all" if pool is None else -1) if layers is None else layers
-        pick, words = picker(layers, self.depth), align == "words" and pool is None
+        pick, wanted, words = picker(layers, self.depth), None, align == "words" and pool is None
+        if hasattr(layers, "__index__"):
+            pick, wanted = picker(0, 1), [int(layers) % self.depth]
         rows = self._rows(each_sentence(sentences), words)
         found = [None] * len(rows)
         for batch in batches_of([len(ids) for ids, _ in rows]):
-            states = self._states([rows[number][0] for number in batch])
+            states = self._states([rows[number][0] for number in batch], wanted)
             for number, own in zip(batch, states, strict=True):
                 found[number] = pick(_shaped(own, rows[number][1], pool, special_tokens))
         if normalize:
@@ -101,7 +103,9 @@ class PiecedModel(ContextualModel):
         if not len(places):
             raise ParameterError(f"the text has no {self.pieces.special['mask']} within {sizes.positions} tokens")
         with blas.one_thread():
-            scores = self.network.scores(self._states([ids])[0][-1][places])[:, : len(self.pieces)].astype(np.float64)
+            scores = self.network.scores(self._states([ids], [sizes.layers])[0][0][places])[
+                :, : len(self.pieces)
+            ].astype(np.float64)
         logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
         best = np.argsort(-logs, axis=1, kind="stable")[:, :topn]
         return [
@@ -115,11 +119,11 @@ class PiecedModel(ContextualModel):
                 "this model has no head for hidden words: the folder has none; fit(resume=True) adds it"
             )
 
-    def _states(self, batch):
-        """A list of (L + 1, T, D) of rows of ids."""
+    def _states(self, batch, layers=None):
+        """A list of (L + 1, T, D) of rows of ids, or of some layers only."""
         offsets = np.cumsum([0, *map(len, batch)], dtype=np.int64)
         with blas.one_thread():
-            states = self.network.states(np.concatenate(batch), offsets)
+            states = self.network.states(np.concatenate(batch), offsets, layers=layers)
         return [states[:, first:last] for first, last in zip(offsets[:-1], offsets[1:], strict=True)]
 
     def _rows(self, sentences, words):

@@ -154,8 +154,8 @@ class Encoder:
 
     # ---- forward ----
 
-    def forward(self, ids, offsets, segments=None, *, keep=False, random=None):
-        """The states of all layers.
+    def forward(self, ids, offsets, segments=None, *, keep=False, random=None, layers=None):
+        """The states of all layers, or of some.
 
         Parameters
         ----------
@@ -164,18 +164,20 @@ class Encoder:
         segments : (N,) int32 of each token; None means 0.
         keep : whether ``backward`` is to follow.
         random : numpy Generator that draws what drops out; None means no dropout.
+        layers : whose states are wanted, rising numbers from 0 to L, for less memory and time; None means all.
 
         Returns
         -------
         states : (L + 1, N, D): what the embeddings give, then each layer; they have to stay as they are until
-            ``backward``.
+            ``backward``. With ``layers`` only theirs.
         tape : Tape for one ``backward``, or None
 
-        Raises ParameterError for ids, segments and offsets that make no sense and for a sentence that is too long.
+        Raises ParameterError for ids, segments, offsets and layers that make no sense and for a sentence that is too
+        long.
         """
-        sizes, batch = self.sizes, self._batch(ids, offsets, segments)
+        sizes, batch, wanted = self.sizes, self._batch(ids, offsets, segments), self._wanted(layers, keep)
         tokens, offsets = len(batch[0]), batch[1]
-        states, loan = np.empty((sizes.layers + 1, tokens, sizes.width), sizes.dtype), Loan(self._store, sizes.dtype)
+        states, loan = np.empty((len(wanted), tokens, sizes.width), sizes.dtype), Loan(self._store, sizes.dtype)
         drops = (0, 0.0, 0.0)
         if random is not None:
             drops = (int(random.integers(1 << 63)), sizes.dropout, sizes.attention_dropout)
@@ -183,9 +185,10 @@ class Encoder:
         stack = attention.Stack(sizes.batch(tokens), size, sizes.activation, sizes.epsilon, drops, rounded)
         if tokens:
             blocks, cut = blocks_for(offsets, self.threads, rounded)
-            stack.hold(**dict(zip(("ids", "offsets", "segments"), batch, strict=True)), blocks=blocks, x=states[0])
+            stack.hold(**dict(zip(("ids", "offsets", "segments"), batch, strict=True)), blocks=blocks)
             stack.hold(turns=np.zeros(len(blocks), np.int64) if cut else None)
-            self._hold_layers(stack, states, loan, keep, 2 if cut else 1)
+            rows = self._rows(dict(zip(wanted, states, strict=True)), loan, tokens)
+            self._hold_layers(stack, rows, loan, keep, 2 if cut else 1)
             stack.hold(room=loan("room", min(self.threads, len(blocks)), self._room(blocks, offsets, rounded)))
             parallel.share(stack.forward, len(blocks), self.threads)
         if keep:
@@ -209,11 +212,28 @@ class Encoder:
                 raise ParameterError(f"{name} have to be from 0 to {limit - 1}, and are {array.min()} to {array.max()}")
         return ids, np.unique(offsets), segments
 
+    def _wanted(self, layers, keep):
+        """The numbers of the layers whose states are wanted; or ParameterError."""
+        every = range(self.sizes.layers + 1)
+        if layers is None:
+            return list(every)
+        if keep or not len(layers) or any(k not in every for k in layers) or sorted(set(layers)) != list(layers):
+            raise ParameterError(
+                f"layers={layers!r}: give rising numbers from 0 to {every[-1]}, or None, which a backward needs"
+            )
+        return list(layers)
+
+    def _rows(self, given, loan, tokens):
+        """Memory for the states of every layer: what is given, while others take turns in two places."""
+        every, width = range(self.sizes.layers + 1), self.sizes.width
+        return [given[k] if k in given else loan(f"rows.{k % 2}", tokens, width) for k in every]
+
     def _hold_layers(self, stack, states, loan, keep, places):
-        """Give a Stack the parameters and the memory for all rows; places : of heads, where they are not kept."""
-        sizes, params, (tokens, width) = self.sizes, self.params, states.shape[1:]
+        """Give a Stack the parameters and the memory for all rows; states : (N, D) for the embeddings and each layer;
+        places : of heads, where they are not kept."""
+        sizes, params, (tokens, width) = self.sizes, self.params, states[0].shape
         names = {"words": "words", "positions": "positions", "kinds": "segments", "scale": "norm", "bias": "norm.bias"}
-        stack.hold(**{ours: params[f"embeddings.{name}"] for ours, name in names.items()})
+        stack.hold(x=states[0], **{ours: params[f"embeddings.{name}"] for ours, name in names.items()})
         widths = {"context": width, "middle": width, "middle_stats": 2, "a": width, "u": sizes.inner}
         widths |= {"top": width, "top_stats": 2}
         if keep:

@@ -108,9 +108,9 @@ class MaskedModel:
         self.softmax = Softmax(params, ("embeddings.words", "output.bias"), threads)
         self.grads, self.lock = None, RLock()
 
-    def states(self, ids, offsets, segments=None):
-        """(L + 1, N, D) of packed sequences."""
-        return self.encoder.forward(ids, offsets, segments)[0]
+    def states(self, ids, offsets, segments=None, layers=None):
+        """(L + 1, N, D) of packed sequences, or of some layers only."""
+        return self.encoder.forward(ids, offsets, segments, layers=layers)[0]
 
     def pooled(self, last, offsets):
         """tanh(x W + b) (S, D) of the first token of each sequence; last (N, D)."""
@@ -171,7 +171,9 @@ class MaskedModel:
 
     def judged(self, batch):
         """Losses (M,) float64 and whether each hidden token is the most probable (M,), without dropout."""
-        scores = self.scores(self.states(batch.ids, batch.offsets, batch.segments)[-1][batch.places])
+        scores = self.scores(
+            self.states(batch.ids, batch.offsets, batch.segments, [self.sizes.layers])[0][batch.places]
+        )
         rows = np.arange(len(scores))
         peaks = scores.max(1)
         logs = np.log(np.exp(scores - peaks[:, None]).sum(1, dtype=np.float64)) + peaks
