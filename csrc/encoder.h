@@ -50,6 +50,8 @@ typedef struct fe_attention {
     const void *queries;       /* (rows, d) */
     const void *keys, *values; /* (T, d) */
     void *context;             /* (rows, d) */
+    void *pairs;               /* as paired_out of a dense layer: where they begin instead, without dropout and with d a
+                                * multiple of 32; or NULL */
     void *logs;                /* (rows,): log of the sum of e^score, or NULL */
     void *room;                /* FE_ATTENTION_ROOM numbers */
     void *rounding;            /* with bfloat16: FE_ROUNDING_ROOM(rows) floats */
@@ -62,7 +64,8 @@ typedef struct fe_attention {
 #define FE_STRIP 24  /* tokens whose scores are there at once */
 #define FE_WIDEST 64 /* no panel is wider */
 #define FE_UPTO(n) (((int64_t)(n) + FE_WIDEST - 1) / FE_WIDEST * FE_WIDEST)
-#define FE_ATTENTION_ROOM(tokens, size) ((FE_UPTO(tokens) + FE_STRIP) * FE_UPTO(size) * 2 + FE_STRIP * FE_UPTO(tokens))
+#define FE_ATTENTION_ROOM(tokens, size)                                                                                \
+    ((FE_UPTO(tokens) + FE_STRIP) * FE_UPTO(size) * 2 + (FE_STRIP + 1) * FE_UPTO(tokens))
 
 /* Back through the softmax of one head, after its products */
 typedef struct fe_attention_back {

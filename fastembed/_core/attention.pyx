@@ -71,7 +71,7 @@ cdef class Stack:
     cdef const fe_encoder *table
     cdef void (*product)(const fe_dense *dense) noexcept nogil
     cdef void (*attention)(const fe_attention *head) noexcept nogil
-    cdef bint rounded, paired
+    cdef bint rounded, paired, paired_heads  # whether results of the inner layer and of heads may be pairs
     cdef fe_drop hidden_drop, attention_drop
     cdef int width, inner, depth, heads, activation
     cdef int64_t rows, size, worker_room, near
@@ -87,6 +87,7 @@ cdef class Stack:
         self.attention = kernels.attend_bfloat16 if rounded else self.table.attend
         self.held, self.rounded, self.near = [], rounded, NEAR[rounded]
         self.paired = rounded and self.inner % WIDEST == 0
+        self.paired_heads = rounded and self.width // self.heads % 32 == 0 and not drops[2]
         self.table_of_layers = np.zeros((self.depth, len(LAYER_FIELDS)), np.intp)
         self.layers = <Layer *>address(self.table_of_layers)
         self.hidden_drop, self.attention_drop = drop_of(drops[0], drops[1]), drop_of(drops[0], drops[2])
@@ -196,6 +197,7 @@ cdef class Stack:
                 head.keys = qkv + (begin * 3 * width + width + h * head.size) * size
                 head.values = <char *>head.keys + width * size
                 head.context = context + ((first - block[0]) * width + h * head.size) * size
+                head.pairs = <char *>head.context - h * head.size // 2 * size if self.paired_heads else NULL
                 head.logs = NULL if logs == NULL else logs + (h * self.rows + first) * size
                 head.drop = self.dropping(layer, h)
                 self.attention(&head)
@@ -236,6 +238,7 @@ cdef class Stack:
         cdef char *y = self.at(w.y, first, width)
         cdef char *top = y if w.top == NULL else self.at(w.top, first, width)
         cdef fe_dense dense = self.dense(context, width, w.output, w.output_bias, width, rounding)
+        dense.paired_left = self.paired_heads
         self.add(&dense, self.at(w.x, first, width), self.dropping(layer, self.heads), first, rows, middle)
         self.norm(middle, w.middle_scale, w.middle_bias, self.at(w.middle_stats, first, 2), rows, a)
         dense = self.dense(a, width, w.inner, w.inner_bias, self.inner, rounding)

@@ -164,6 +164,7 @@ cdef extern from "kernels.h" nogil:
         const void *keys
         const void *values
         void *context
+        void *pairs
         void *logs
         void *room
         void *rounding
