@@ -16,13 +16,13 @@ typedef struct fe_dense {
     const void *residual; /* (rows, columns), rows as far apart as those of out, perhaps out itself; or NULL */
     void *before;         /* likewise: gets what goes into the activation, unless that is linear; or NULL */
     int activation;
-    /* With bfloat16, for a result that is nothing but another's left side: pairs, in the first half of each row, that went
-     * through the activation as exactly as pairs need, if the kernel knows how. Columns are a multiple of FE_WIDEST. */
+    /* With bfloat16, for a result that is nothing but another's left side: pairs, in the first half of each row, and the
+     * activation to 1e-4, if the kernel knows how. Columns are a multiple of FE_WIDEST. */
     int paired_left, paired_out;
     void *room;           /* with bfloat16: FE_ROUNDING_ROOM floats */
 } fe_dense;
 
-#define FE_DEPTH 512 /* numbers of the depth that a tile runs over at a time */
+#define FE_DEPTH 512 /* numbers of the depth that a tile runs over at a time; 3 times as many of a left side of pairs */
 #define FE_ROUNDING_ROOM(rows) (((int64_t)(rows) + 16) * FE_DEPTH) /* matrix registers take 16 rows */
 
 /* LayerNorm: out = (x - mean) / deviation * scale + bias in each row, deviation = sqrt(variance + epsilon) */
@@ -50,8 +50,8 @@ typedef struct fe_attention {
     const void *queries;       /* (rows, d) */
     const void *keys, *values; /* (T, d) */
     void *context;             /* (rows, d) */
-    void *pairs;               /* as paired_out of a dense layer: where they begin instead, without dropout and with d a
-                                * multiple of 32; or NULL */
+    void *pairs;               /* or NULL, with dropout and if d is no multiple of 32: where the context goes as pairs
+                                * (paired_out of a dense layer), context_stride floats apart; context is then room */
     void *logs;                /* (rows,): log of the sum of e^score, or NULL */
     void *room;                /* FE_ATTENTION_ROOM numbers */
     void *rounding;            /* with bfloat16: FE_ROUNDING_ROOM(rows) floats */

@@ -208,10 +208,32 @@ def test_states_of_some_layers(layers, threads):
     np.testing.assert_array_equal(states, encoder.forward(*batch)[0][layers])
 
 
-@pytest.mark.parametrize("layers", [[], [4], [-1], [1, 0], [1, 1]])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("part", ["queries", "keys"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["odd", "wide"])
+def test_scores_that_are_no_numbers_reach_the_states(isa, name, precision, part, bad):
+    plain, batch = make(name)
+    place = {"queries": 0, "keys": plain.sizes.width}[part]
+    plain.params[f"{plain.sizes.layers - 1}.attention.qkv.bias"][place] = bad
+    states, _ = Encoder(plain.sizes, plain.params, 1, precision).forward(*batch)
+    assert np.isfinite(states[:-1]).all() and np.isnan(states[-1]).all()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("size", [1e9, 1e11, 1e15])
+def test_large_scores(isa, precision, size):
+    """The softmax is then 1 of the largest, and rows stay finite."""
+    plain, batch = make("wide")
+    plain.params["0.attention.qkv"][:, : 2 * plain.sizes.width] *= size**0.5
+    states, _ = Encoder(plain.sizes, plain.params, 1, precision).forward(*batch)
+    assert np.isfinite(states).all()
+
+
+@pytest.mark.parametrize("layers", [[], [4], [-1], [1, 0], [1, 1], [1.0], 3, "1"])
 def test_impossible_layers(layers):
     encoder, batch = make("odd")
-    with pytest.raises(ParameterError, match=r"layers=\[.*from 0 to 3"):
+    with pytest.raises(ParameterError, match=r"layers=.*from 0 to 3"):
         encoder.forward(*batch, layers=layers)
     with pytest.raises(ParameterError, match="which a backward needs"):
         encoder.forward(*batch, layers=[3], keep=True)

@@ -12,7 +12,18 @@ SIZES = {
     "wide": {"vocab": 50, "positions": 40, "segments": 1, "width": 192, "layers": 1, "heads": 6, "inner": 600},
     "long": {"vocab": 50, "positions": 90, "segments": 1, "width": 64, "layers": 2, "heads": 1, "inner": 1664},
 }
-LENGTHS = {"tiny": [3, 0, 1, 5], "odd": [1, 0, 0, 66, 5, 17, 2, 31, 0], "wide": [7, 40, 19], "long": [1, 65, 33, 90]}
+LARGE = {  # of heads, and of what a product takes at once
+    "broad": {"vocab": 20, "positions": 20, "segments": 1, "width": 1664, "layers": 1, "heads": 13, "inner": 64},
+    "tall": {"vocab": 20, "positions": 1600, "segments": 1, "width": 96, "layers": 1, "heads": 1, "inner": 100},
+}
+LENGTHS = {
+    "tiny": [3, 0, 1, 5],
+    "odd": [1, 0, 0, 66, 5, 17, 2, 31, 0],
+    "wide": [7, 40, 19],
+    "long": [1, 65, 33, 90],
+    "broad": [3, 20],
+    "tall": [1601 - 32, 15],
+}
 
 
 def gelu(x, kind="gelu"):
@@ -141,7 +152,7 @@ class Plain:
 
 def make(name, dtype=np.float32, threads=1, seed=1, **how):
     """An encoder with random parameters, and a batch for it: ids, offsets, segments."""
-    sizes = EncoderSizes(**SIZES[name], dtype=dtype, **how)
+    sizes = EncoderSizes(**(SIZES | LARGE)[name], dtype=dtype, **how)
     encoder, random = Encoder(sizes, threads=threads), np.random.default_rng(seed)
     for key, array in encoder.params.items():
         spread = array.shape[0] ** -0.5 if key[0].isdigit() and array.ndim == 2 else 0.3

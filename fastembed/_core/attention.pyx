@@ -23,7 +23,7 @@ from fastembed._core.simd cimport (
 
 
 ACTIVATIONS = {"gelu": GELU, "gelu_new": GELU_NEW}
-NEAR = {False: 96, True: 128}  # rows that the near cache holds in all layers, and so with bfloat16
+NEAR = {False: 96, True: 128}  # rows that the near cache holds in all layers; True: with products of bfloat16
 cdef enum:
     TALL = 256  # rows of a matrix whose gradient is a chunk: for each the other factor is put in order anew
 

@@ -103,9 +103,8 @@ class PiecedModel(ContextualModel):
         if not len(places):
             raise ParameterError(f"the text has no {self.pieces.special['mask']} within {sizes.positions} tokens")
         with blas.one_thread():
-            scores = self.network.scores(self._states([ids], [sizes.layers])[0][0][places])[
-                :, : len(self.pieces)
-            ].astype(np.float64)
+            [last] = self._states([ids], [sizes.layers])
+            scores = self.network.scores(last[0, places])[:, : len(self.pieces)].astype(np.float64)
         logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
         best = np.argsort(-logs, axis=1, kind="stable")[:, :topn]
         return [
@@ -159,9 +158,9 @@ class PiecedModel(ContextualModel):
 def _shaped(states, bounds, pool, special):
     """What is asked for of a sentence's states (L + 1, T, D), [CLS] and [SEP] first and last."""
     if pool is not None:
-        return states.mean(1, keepdims=True) if pool == "mean" else states[:, :1]
+        return states.mean(1, keepdims=True) if pool == "mean" else states[:, :1].copy()  # of a batch that may go
     inner = states[:, 1:-1] if bounds is None else _words(states[:, 1:-1], bounds)
-    return np.concatenate([states[:, :1], inner, states[:, -1:]], axis=1) if special else np.ascontiguousarray(inner)
+    return np.concatenate([states[:, :1], inner, states[:, -1:]], axis=1) if special else inner.copy()
 
 
 def _words(states, bounds):

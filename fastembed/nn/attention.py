@@ -7,6 +7,7 @@ Letters: N tokens of a batch, S sentences, D width, F inner width, L layers, V w
 """
 
 from dataclasses import dataclass
+from operator import index
 
 import numpy as np
 
@@ -104,7 +105,7 @@ class Encoder:
     precision : of the numbers that the layers' matrix products take where no ``backward`` is to follow: "float32", or
         "bfloat16", of 8 bits, rounded to the nearest. Sums, LayerNorm, attention and activations stay float32, but
         where the CPU has AVX512_BF16 and no AMX attention's products are rounded, too (for heads of a multiple of 32
-        numbers), and e^x and GELU are right to 1e-4, which is less than the rounding behind them.
+        numbers), e^x is right to 1e-4 of itself and GELU to 1e-4.
 
     >>> sizes = EncoderSizes(vocab=10, positions=8, segments=2, width=6, layers=2, heads=2, inner=12)
     >>> encoder = Encoder(sizes)
@@ -217,11 +218,15 @@ class Encoder:
         every = range(self.sizes.layers + 1)
         if layers is None:
             return list(every)
-        if keep or not len(layers) or any(k not in every for k in layers) or sorted(set(layers)) != list(layers):
+        try:
+            wanted = [index(k) for k in layers]
+        except TypeError:
+            wanted = []
+        if keep or not wanted or any(k not in every for k in wanted) or sorted(set(wanted)) != wanted:
             raise ParameterError(
                 f"layers={layers!r}: give rising numbers from 0 to {every[-1]}, or None, which a backward needs"
             )
-        return list(layers)
+        return wanted
 
     def _rows(self, given, loan, tokens):
         """Memory for the states of every layer: what is given, while others take turns in two places."""
