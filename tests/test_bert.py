@@ -47,6 +47,12 @@ def test_embed_shapes_and_layers(loaded):
     assert (loaded.depth, loaded.width) == (3, 8)
 
 
+@pytest.mark.parametrize("layers", ["all", "mix", 0, -1, np.int64(1)])
+def test_vectors_keep_no_others_in_memory(loaded, layers):
+    for vectors in loaded.embed(["the whale", "sea sea sea", "a"], layers=layers):
+        assert vectors.base is None or vectors.base.nbytes == vectors.nbytes
+
+
 def test_special_tokens_and_pooling(loaded):
     whole = loaded.embed(["the whale", ""], special_tokens=True)
     assert [a.shape[1] for a in whole] == [4, 2]
