@@ -50,7 +50,7 @@ typedef struct fe_attention {
     const void *queries;       /* (rows, d) */
     const void *keys, *values; /* (T, d) */
     void *context;             /* (rows, d) */
-    void *pairs;               /* or NULL, with dropout and if d is no multiple of 32: where the context goes as pairs
+    void *pairs;               /* or NULL, with dropout and if d is no multiple of FE_PAIRED: where the context goes as pairs
                                 * (paired_out of a dense layer), context_stride floats apart; context is then room */
     void *logs;                /* (rows,): log of the sum of e^score, or NULL */
     void *room;                /* FE_ATTENTION_ROOM numbers */
@@ -63,6 +63,7 @@ typedef struct fe_attention {
 
 #define FE_STRIP 24  /* tokens whose scores are there at once */
 #define FE_WIDEST 64 /* no panel is wider */
+#define FE_PAIRED 32 /* numbers of a register of pairs */
 #define FE_UPTO(n) (((int64_t)(n) + FE_WIDEST - 1) / FE_WIDEST * FE_WIDEST)
 #define FE_ATTENTION_ROOM(tokens, size)                                                                                \
     ((FE_UPTO(tokens) + FE_STRIP) * FE_UPTO(size) * 2 + (FE_STRIP + 1) * FE_UPTO(tokens))

@@ -18,8 +18,8 @@ from fastembed._core.blas cimport Matrix, gemm, turned
 from fastembed._core.job cimport Job, fe_job, fe_job_stopped, fe_job_take
 from fastembed._core.rows cimport add_rows, dots, sum_of_three
 from fastembed._core.simd cimport (
-    GELU, GELU_NEW, WIDEST, attention_room, fe_attention, fe_attention_back, fe_dense, fe_drop, fe_encoder, fe_norm,
-    kernels, rounding_room)
+    GELU, GELU_NEW, PAIRED, WIDEST, attention_room, fe_attention, fe_attention_back, fe_dense, fe_drop, fe_encoder,
+    fe_norm, kernels, rounding_room)
 
 
 ACTIVATIONS = {"gelu": GELU, "gelu_new": GELU_NEW}
@@ -87,7 +87,7 @@ cdef class Stack:
         self.attention = kernels.attend_bfloat16 if rounded else self.table.attend
         self.held, self.rounded, self.near = [], rounded, NEAR[rounded]
         self.paired = rounded and self.inner % WIDEST == 0
-        self.paired_heads = rounded and self.width // self.heads % 32 == 0 and not drops[2]
+        self.paired_heads = rounded and self.width // self.heads % PAIRED == 0 and not drops[2]
         self.table_of_layers = np.zeros((self.depth, len(LAYER_FIELDS)), np.intp)
         self.layers = <Layer *>address(self.table_of_layers)
         self.hidden_drop, self.attention_drop = drop_of(drops[0], drops[1]), drop_of(drops[0], drops[2])
@@ -185,8 +185,8 @@ cdef class Stack:
         cdef char *logs = self.layers[layer].logs
         cdef int64_t s, begin, first, width = self.width, size = self.size
         cdef int h
-        head.rounding = rounding
-        head.room, head.stride, head.context_stride, head.size = room, 3 * width, width, width // self.heads
+        head.room, head.rounding = room, rounding
+        head.stride, head.context_stride, head.size = 3 * width, width, width // self.heads
         for s in range(block[2], block[3]):
             begin = self.a.offsets[s]
             first = max(begin, block[0])

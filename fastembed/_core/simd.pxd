@@ -127,6 +127,7 @@ cdef extern from "kernels.h" nogil:
         GELU "FE_GELU"
         GELU_NEW "FE_GELU_NEW"
         WIDEST "FE_WIDEST"
+        PAIRED "FE_PAIRED"
 
     ctypedef struct fe_dense:
         fe_product product

@@ -60,7 +60,7 @@ class PiecedModel(ContextualModel):
             return self._through_pooler(sentences, layers, normalize)
         layers = ("all" if pool is None else -1) if layers is None else layers
         pick, wanted, words = picker(layers, self.depth), None, align == "words" and pool is None
-        if hasattr(layers, "__index__"):
+        if hasattr(layers, "__index__"):  # then its states are all that there are to pick from
             pick, wanted = picker(0, 1), [int(layers) % self.depth]
         rows = self._rows(each_sentence(sentences), words)
         found = [None] * len(rows)

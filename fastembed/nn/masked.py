@@ -109,7 +109,7 @@ class MaskedModel:
         self.grads, self.lock = None, RLock()
 
     def states(self, ids, offsets, segments=None, layers=None):
-        """(L + 1, N, D) of packed sequences, or of some layers only."""
+        """(L + 1, N, D) of packed sequences; with ``layers``, rising numbers from 0 to L, only theirs."""
         return self.encoder.forward(ids, offsets, segments, layers=layers)[0]
 
     def pooled(self, last, offsets):
@@ -171,9 +171,8 @@ class MaskedModel:
 
     def judged(self, batch):
         """Losses (M,) float64 and whether each hidden token is the most probable (M,), without dropout."""
-        scores = self.scores(
-            self.states(batch.ids, batch.offsets, batch.segments, [self.sizes.layers])[0][batch.places]
-        )
+        [last] = self.states(batch.ids, batch.offsets, batch.segments, [self.sizes.layers])
+        scores = self.scores(last[batch.places])
         rows = np.arange(len(scores))
         peaks = scores.max(1)
         logs = np.log(np.exp(scores - peaks[:, None]).sum(1, dtype=np.float64)) + peaks
